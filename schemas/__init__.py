@@ -1,0 +1,1 @@
+"""Wire models of every record, as frozen pydantic models; imports nothing from `worker`."""

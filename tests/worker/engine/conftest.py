@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.worker.engine.helpers import PACK, Feed
+from worker.engine.judge import PartitionJudge
+from worker.engine.registry import Pack, load_pack
+
+
+@pytest.fixture(scope="session")
+def pack() -> Pack:
+    return load_pack(PACK)
+
+
+@pytest.fixture
+def judge(pack: Pack) -> PartitionJudge:
+    return PartitionJudge(pack, 0)
+
+
+@pytest.fixture
+def feed() -> Feed:
+    return Feed()

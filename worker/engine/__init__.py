@@ -1,0 +1,1 @@
+"""The pure core: no Faust, sockets, clock, randomness or environment."""

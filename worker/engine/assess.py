@@ -1,0 +1,79 @@
+"""Judges posts without state: what `check`, `score` and `evaluate` show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from schemas.posts import Post
+from worker.engine.chain import Chain, Judgement
+from worker.engine.contract import Subject
+from worker.engine.decide import Ruling, decide, strength
+from worker.engine.policy import POLICY_IDS
+from worker.engine.registry import Pack
+from worker.engine.subjects import post_subject
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What would be decided about one post by an account without a record.
+
+    `judgements` holds one entry for each policy that runs, shadow ones included, in the contract's order.
+    """
+
+    subject: Subject
+    judgements: tuple[Judgement, ...]
+    ruling: Ruling
+
+    @property
+    def outcome(self) -> str:
+        """`clear`, `violation` or `review`; shadow policies do not count."""
+        return self.ruling.outcome
+
+    @property
+    def scores(self) -> dict[str, float | None]:
+        """The score of all nineteen policies; None where a policy abstained, failed or is not in force."""
+        scores: dict[str, float | None] = dict.fromkeys(POLICY_IDS)
+        for judgement in self.judgements:
+            if judgement.enforced and judgement.outcome in {"clear", "violation"}:
+                scores[judgement.loaded.policy.id] = round(judgement.score, 6)
+        return scores
+
+    @property
+    def actions(self) -> tuple[tuple[str, str], ...]:
+        """`(kind, policy)` of the actions, at most one a kind, label before remove before suspend."""
+        chosen: dict[str, tuple[tuple[int, int, int], str]] = {}
+        for judgement, rung in self.ruling.violations:
+            for action in rung.actions:
+                if action.kind not in chosen or strength(action) > chosen[action.kind][0]:
+                    chosen[action.kind] = (strength(action), judgement.loaded.policy.id)
+        return tuple((kind, chosen[kind][1]) for kind in ("label", "remove", "suspend") if kind in chosen)
+
+
+class Assessor:
+    """Assesses batches of posts with one pack; `drafts` lets draft policies run too (they never count)."""
+
+    def __init__(self, pack: Pack, *, drafts: bool = False) -> None:
+        self._pack = pack
+        self._chain = Chain(pack.policies, drafts=drafts)
+
+    def assess(self, posts: Sequence[Post]) -> list[Assessment]:
+        """One assessment a post, in order."""
+        return self.assess_subjects(
+            [post_subject(post) for post in posts], [post.created_at for post in posts]
+        )
+
+    def assess_subjects(self, subjects: Sequence[Subject], times: Sequence[datetime]) -> list[Assessment]:
+        """The same for subjects already made (profiles too), each with the time of its record."""
+        measured = self._pack.signals.measure(subjects)
+        results = []
+        for subject, signals, time in zip(subjects, measured, times, strict=True):
+            judgements = self._chain.run(subject, signals, time)
+            results.append(Assessment(subject, judgements, decide(judgements, 0)))
+        return results
+
+
+def assess(pack: Pack, posts: Sequence[Post]) -> list[Assessment]:
+    """One assessment a post, in order; for many batches keep an `Assessor`."""
+    return Assessor(pack).assess(posts)

@@ -1,0 +1,121 @@
+"""Runs the rules over one subject in order, contains each failure, returns all verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from worker.engine.contract import ABSTAIN, CLEAR, Evidence, Outcome, RuleContext, Subject, Verdict
+from worker.engine.registry import LoadedPolicy
+from worker.signals.view import Signals
+
+MAX_EVIDENCE = 32
+_NO_COUNTS: Mapping[str, int] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One policy's verdict on one subject.
+
+    `outcome` is the verdict's, or `failed` when the rule or a signal that it needs did not work.
+    `uncovered` says that the policy does not cover the subject's language; `doubtful` that a person must
+    look: the score lies in the review band, or something fired in a language that the policy cannot read.
+    `error` is the type of what a failed rule raised.
+    """
+
+    loaded: LoadedPolicy
+    outcome: str
+    score: float = 0.0
+    evidence: tuple[Evidence, ...] = ()
+    uncovered: bool = False
+    doubtful: bool = False
+    error: str = ""
+
+    @property
+    def enforced(self) -> bool:
+        """Whether this verdict counts; shadow verdicts are recorded only."""
+        return self.loaded.policy.status == "enforce"
+
+    @property
+    def notable(self) -> bool:
+        """Whether it says anything beyond "clear" or a plain abstention."""
+        return self.outcome in {"violation", "failed"} or self.score > 0.0
+
+
+class Chain:
+    """The rules of a pack in the contract's order; drafts and retired policies do not run."""
+
+    def __init__(self, policies: Sequence[LoadedPolicy], *, drafts: bool = False) -> None:
+        statuses = {"enforce", "shadow", "draft"} if drafts else {"enforce", "shadow"}
+        self.policies = tuple(loaded for loaded in policies if loaded.policy.status in statuses)
+        self._quiet: dict[tuple[str | None, bool], tuple[Judgement, ...]] = {}
+        self._needs = frozenset().union(*(loaded.rule.needs for loaded in self.policies))
+
+    def run(self, subject: Subject, signals: Signals, now: datetime) -> tuple[Judgement, ...]:
+        """Judges a subject; one judgement a policy, in order. The same inputs give the same answer."""
+        if self.silent(signals):
+            return self.quiet(subject.lang, bool(subject.fields))
+        context = RuleContext(now, _NO_COUNTS)
+        return tuple(self._judge(loaded, subject, signals, context) for loaded in self.policies)
+
+    def silent(self, signals: Signals) -> bool:
+        """Whether nothing that any rule needs fired or failed, so that `quiet` is the answer."""
+        return not signals.failed and signals.fired.isdisjoint(self._needs)
+
+    def quiet(self, lang: str | None, has_text: bool) -> tuple[Judgement, ...]:
+        """The judgements of a subject in which nothing fired, shared between all such subjects."""
+        key = (lang, has_text)
+        known = self._quiet.get(key)
+        if known is None:
+            known = tuple(_unfired(loaded, lang, has_text) for loaded in self.policies)
+            if len(self._quiet) < 1_000:  # languages come from outside: bound what they can fill
+                self._quiet[key] = known
+        return known
+
+    def _judge(
+        self, loaded: LoadedPolicy, subject: Subject, signals: Signals, context: RuleContext
+    ) -> Judgement:
+        rule, policy = loaded.rule, loaded.policy
+        broken = signals.failed & rule.needs
+        if broken:
+            return Judgement(loaded, "failed", error=f"signal {min(broken)}")
+        if signals.fired.isdisjoint(rule.needs):
+            return _unfired(loaded, subject.lang, bool(subject.fields))
+        try:
+            verdict = rule.evaluate(subject, signals, context)
+            _check(verdict)
+        except Exception as error:  # noqa: BLE001  # one rule's fault must not silence the others; it is counted and reviewed
+            return Judgement(loaded, "failed", error=type(error).__name__)
+        score, evidence = verdict.score, verdict.evidence[:MAX_EVIDENCE]
+        if verdict.outcome is Outcome.ABSTAIN:
+            return Judgement(loaded, "abstain", uncovered=not policy.covers(subject.lang))
+        # Both must say so: a rule that clears what scores high leaves a doubt, and a person decides.
+        violation = verdict.outcome is Outcome.VIOLATION and score >= policy.threshold
+        outcome = "violation" if violation else "clear"
+        if not policy.covers(subject.lang):
+            trusted = any(item.signal not in signals.uncovered for item in evidence)
+            if outcome == "clear" or not trusted:
+                # The rule cannot read this language: it neither clears nor convicts, a person does.
+                return Judgement(
+                    loaded, "abstain", score, evidence, uncovered=True, doubtful=score >= policy.review.score
+                )
+        return Judgement(
+            loaded, outcome, score, evidence, doubtful=outcome == "clear" and score >= policy.review.score
+        )
+
+
+def _unfired(loaded: LoadedPolicy, lang: str | None, has_text: bool) -> Judgement:
+    if not loaded.policy.covers(lang):
+        return Judgement(loaded, ABSTAIN.outcome.value, uncovered=True)
+    return Judgement(loaded, CLEAR.outcome.value if has_text else ABSTAIN.outcome.value)
+
+
+def _check(verdict: Verdict) -> None:
+    """Refuses nonsense from a rule, so that it counts as failed and not as a verdict."""
+    if not isinstance(verdict, Verdict) or not isinstance(verdict.outcome, Outcome):
+        raise TypeError("a rule returns a Verdict")
+    if not 0.0 <= verdict.score <= 1.0:
+        raise ValueError("a score lies in 0..1")
+    if verdict.outcome is Outcome.VIOLATION and not verdict.evidence:
+        raise ValueError("a violation carries evidence")

@@ -1,0 +1,106 @@
+"""What a rule is: the types that every policy and the engine agree on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from schemas.accounts import AccountRecord
+    from schemas.posts import Post, Profile
+    from worker.engine.policy import Policy
+    from worker.signals.view import Signals
+
+
+class Outcome(StrEnum):
+    """What one rule says about one subject."""
+
+    CLEAR = "clear"
+    VIOLATION = "violation"
+    ABSTAIN = "abstain"  # not enough to judge: uncovered language, no text, missing count
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Where a signal was seen.
+
+    `start` and `end` are half-open, in Unicode code points of the field as received; both None when
+    the signal has no place in a text. `score` is 0..1. `detail` is at most 256 code points and says
+    what was recognised ("phone number, GB"), never the text itself.
+    """
+
+    signal: str
+    field: str
+    start: int | None
+    end: int | None
+    score: float
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One rule's answer. `score` is 0..1, comparable only within one policy version.
+
+    `evidence` is sorted by field and start; a VIOLATION always carries some.
+    """
+
+    outcome: Outcome
+    score: float = 0.0
+    evidence: tuple[Evidence, ...] = ()
+
+
+CLEAR = Verdict(Outcome.CLEAR)
+ABSTAIN = Verdict(Outcome.ABSTAIN)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleContext:
+    """What a rule may know beyond the subject.
+
+    `now` is the record's own time (aware, UTC), so a replay sees the same value. `counts` holds the
+    counters that the policy declares, read before the chain.
+    """
+
+    now: datetime
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is judged: a post, or an account's profile.
+
+    `fields` maps the contract's field paths ("text", "media[0].alt_text", "profile.bio") to the texts
+    that the account itself wrote, as received; empty texts are left out. What others wrote (quoted
+    and replied-to posts) is context: read it from `post`. `lang` is the primary language subtag in
+    lower case, None when unknown.
+    """
+
+    kind: str  # "post" | "account"
+    id: str
+    account_id: str
+    fields: Mapping[str, str]
+    lang: str | None = None
+    author: Profile | None = None
+    post: Post | None = None
+    account: AccountRecord | None = None
+
+
+class RuleProcessor(Protocol):
+    """The executable check of one policy.
+
+    `needs` are the dotted names of the signals it reads. The chain skips a rule, as CLEAR, only when
+    all of them ran and none fired. A rule answers one question: it never names an action, writes a
+    counter, logs text or sees another rule's verdict. Whatever it raises is contained by the chain
+    and makes it *failed*, never clear.
+    """
+
+    needs: frozenset[str]
+
+    def __init__(self, policy: Policy) -> None: ...
+
+    def evaluate(self, subject: Subject, signals: Signals, context: RuleContext) -> Verdict:
+        """Judges one subject; the same inputs always give the same verdict."""
+        ...

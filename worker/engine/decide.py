@@ -1,0 +1,68 @@
+"""From verdicts to one decision: the strictest rung wins, ties are broken by policy order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from worker.engine.chain import Judgement
+from worker.engine.policy import PolicyAction, Rung
+
+_KIND = {"label": 1, "remove": 2, "suspend": 3}
+_MODE = {"verify": 1, "edit_required": 2, "read_only": 3, "suspended": 4}
+FOREVER = 1 << 40
+
+
+def strength(action: PolicyAction) -> tuple[int, int, int]:
+    """How strict an action is, for comparison: kind, then mode, then duration."""
+    return (_KIND[action.kind], _MODE.get(action.mode or "", 0), action.duration_hours or FOREVER)
+
+
+def mode_strength(mode: str | None) -> int:
+    """How strict a suspension's mode is; 0 for no mode."""
+    return _MODE.get(mode or "", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What the judgements of one subject add up to.
+
+    `violations` are enforced ones with the rung each one reached, strictest first; `doubts` and `failures`
+    are enforced ones that a person must look at.
+    """
+
+    outcome: str  # clear | violation | review
+    violations: tuple[tuple[Judgement, Rung], ...] = ()
+    doubts: tuple[Judgement, ...] = ()
+    failures: tuple[Judgement, ...] = ()
+
+
+NOTHING = Ruling("clear")
+
+
+def rung_of(judgement: Judgement, active_strikes: int) -> Rung:
+    """The last rung of the policy's ladder that a violation's score and the account's strikes reach.
+
+    `active_strikes` counts those before this violation; a rung counts its own with them.
+    """
+    ladder = judgement.loaded.policy.ladder
+    reached = ladder[0]
+    for rung in ladder:
+        if judgement.score >= rung.score and active_strikes + rung.strikes >= rung.active_strikes:
+            reached = rung
+    return reached
+
+
+def decide(judgements: Sequence[Judgement], active_strikes: int) -> Ruling:
+    """One ruling from all verdicts. Shadow verdicts do not count; a failed rule is never clear."""
+    violations = [
+        (j, rung_of(j, active_strikes)) for j in judgements if j.enforced and j.outcome == "violation"
+    ]
+    doubts = tuple(j for j in judgements if j.enforced and j.doubtful)
+    failures = tuple(j for j in judgements if j.enforced and j.outcome == "failed")
+    if not (violations or doubts or failures):
+        return NOTHING
+    # A stable sort keeps the policies' order between equals.
+    violations.sort(key=lambda pair: (max(strength(a) for a in pair[1].actions), pair[0].score), reverse=True)
+    outcome = "violation" if violations else "review"
+    return Ruling(outcome, tuple(violations), doubts, failures)

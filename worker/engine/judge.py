@@ -1,0 +1,401 @@
+"""Judges one partition's records in their order: bytes in, outputs and state out, nothing else touched.
+
+The same code serves the worker on Kafka, `replay`, the tests and the benchmark. A batch is judged as a whole
+and changes only memory; whoever calls publishes what came back and never judges the same batch twice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from schemas.accounts import AccountRecord
+from schemas.base import encode, format_time
+from schemas.decisions import Decision, VerdictItem
+from schemas.decode import DecodeError, decode
+from schemas.enforcement import Enforcement, RecordRef, Strikes
+from schemas.enforcement import Subject as SubjectRef
+from schemas.posts import Post
+from worker.engine.breakers import Breakers
+from worker.engine.chain import Chain, Judgement
+from worker.engine.contract import Subject
+from worker.engine.dead_letters import dead_letter
+from worker.engine.decide import decide
+from worker.engine.enforce import Case, Effects, enforce, evidence_items
+from worker.engine.ids import digest, partition_of
+from worker.engine.ledger import Ledger
+from worker.engine.notices import action_notice, reversal_notice
+from worker.engine.records import Judged, Output, Record
+from worker.engine.registry import Pack
+from worker.engine.state import Account, Accounts, encode_partition
+from worker.engine.subjects import account_subject, post_subject
+from worker.signals.view import Signals
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+ACCOUNT_OF = {
+    "posts": "author_id",
+    "accounts": "account_id",
+    "reports": "account_id",
+    "appeals": "account_id",
+    "reviews": "account_id",
+    "media.signals": "account_id",
+    "findings": "account_id",
+}
+
+
+class PartitionJudge:
+    """Everything that one partition number's owner knows and does.
+
+    `partitions` is the topics' partition count and turns the check of each key's partition on; None (replay)
+    leaves it off. `publish_all` publishes clear and duplicate decisions too.
+    """
+
+    def __init__(
+        self, pack: Pack, partition: int, partitions: int | None = None, publish_all: bool = False
+    ) -> None:
+        self.pack = pack
+        self.partition = partition
+        self.partitions = partitions
+        self.publish_all = publish_all
+        self.accounts = Accounts()
+        self.ledger = Ledger()
+        self.breakers = Breakers()
+        # What stands under "shell" is the streaming shell's own; everything else is the engine's.
+        self.partition_record: dict[str, Any] = {"schema_version": 1, "shell": {}}
+        self._chain = Chain(pack.policies)
+        self._silences: dict[tuple[str | None, bool], int] = {}
+
+    # -- state ---------------------------------------------------------------------------------------
+
+    @property
+    def partition_key(self) -> bytes:
+        """The key of this partition's own record in the `state` topic."""
+        return b"p:%d" % self.partition
+
+    def partition_state(self) -> dict[bytes, bytes]:
+        """The partition's own record as it is to be written now."""
+        return {self.partition_key: encode_partition(self.partition_record)}
+
+    def restore(self, key: bytes, value: bytes | None) -> None:
+        """Takes one record of the `state` topic, in the topic's order."""
+        kind, _, name = key.partition(b":")
+        if kind == b"a":
+            self.accounts.restore(name.decode(), value)
+        elif kind == b"x":
+            self.ledger.restore(name.decode(), value)
+        elif key == self.partition_key and value is not None:
+            self.partition_record = json.loads(value)
+            self.breakers.restore(self.partition_record.get("breakers", []))
+
+    # -- judging -------------------------------------------------------------------------------------
+
+    def judge(self, records: Sequence[Record]) -> Judged:
+        """Judges one batch in order. Every record ends as one counted decision or one dead letter."""
+        judged = Judged()
+        models = [self._decode(record, judged) for record in records]
+        subjects: list[Subject] = []
+        for model in models:
+            if isinstance(model, Post) and not model.deleted:
+                subjects.append(post_subject(model))
+            elif isinstance(model, AccountRecord) and not model.deleted:
+                subjects.append(account_subject(model))
+        measured = iter(zip(subjects, self.pack.signals.measure(subjects), strict=True))
+        for record, model in zip(records, models, strict=True):
+            if model is None:
+                continue
+            if isinstance(model, Post):
+                self._post(record, model, None if model.deleted else next(measured), judged)
+            elif isinstance(model, AccountRecord):
+                self._account(record, model, None if model.deleted else next(measured), judged)
+            else:
+                # Reports, appeals, reviews, media signals, observations and findings: read and counted.
+                judged.count("moderator_decisions_total", record.topic, "clear")
+        for silence, times in self._silences.items():
+            self._tally(self._chain.quiet(*silence), times, judged)
+        self._silences.clear()
+        self._collect(judged)
+        return judged
+
+    def expire(self, now: datetime) -> Judged:
+        """Publishes a `reverse` for each action whose time is over, and drops what cannot be appealed any more."""
+        judged = Judged()
+        now_ms = (now - _EPOCH) // timedelta(milliseconds=1)
+        for action in self.ledger.ended(now_ms):
+            reverse = _reversal(action)
+            judged.outputs.append(
+                Output(f"enforcement.{action.kind}", action.account_id.encode(), encode(reverse))
+            )
+            judged.outputs.append(
+                Output("notices", action.account_id.encode(), encode(reversal_notice(reverse)))
+            )
+            judged.count("moderator_actions_total", action.policy, action.kind, "reverse", reverse.source)
+            judged.count("moderator_notices_total", "reversal")
+            if action.account_id in self.accounts:
+                self.accounts.get(action.account_id).forget(action.action_id)
+                self.accounts.touch(action.account_id)
+        self._collect(judged)
+        return judged
+
+    def dead_letter(self, record: Record, reason: str, detail: str, attempts: int = 1) -> Judged:
+        """What the shell publishes for a record that it must not judge (again)."""
+        judged = Judged()
+        self._reject(record, reason, detail, judged, attempts)
+        return judged
+
+    # -- one record ----------------------------------------------------------------------------------
+
+    def _decode(self, record: Record, judged: Judged) -> Any:
+        """The record's model, or None after it became a dead letter."""
+        judged.count("moderator_records_total", record.topic)
+        if record.topic == "policies":
+            return record  # chunks and tombstones of packs; the pack's own reader checks them
+        try:
+            decoded = decode(record.topic, record.value)
+        except DecodeError as error:
+            self._reject(record, error.reason, error.detail, judged)
+            return None
+        if decoded.unknown_fields:
+            judged.count("moderator_unknown_fields_total", record.topic, by=decoded.unknown_fields)
+        owner = ACCOUNT_OF.get(record.topic)
+        problem = None if owner is None else self._misrouted(record, getattr(decoded.model, owner))
+        if problem is not None:
+            self._reject(record, "misrouted", problem, judged)
+            return None
+        return decoded.model
+
+    def _misrouted(self, record: Record, account_id: str) -> str | None:
+        """Why a record cannot belong to its account's owner, None when it does."""
+        key = account_id.encode()
+        if record.key != key and (record.key is not None or self.partitions is not None):
+            return "the key is not the id of the account that the record concerns"
+        if self.partitions is None or account_id in self.accounts:
+            return None
+        expected = partition_of(key, self.partitions)
+        if expected != record.partition:
+            return (
+                f"the key belongs to partition {expected} of {self.partitions} by murmur2, not {record.partition}: "
+                "set the producer's partitioner to murmur2_random"
+            )
+        return None
+
+    def _reject(self, record: Record, reason: str, detail: str, judged: Judged, attempts: int = 1) -> None:
+        judged.outputs.append(dead_letter(record, reason, detail, attempts))
+        judged.count("moderator_dead_letters_total", record.topic, reason)
+
+    def _post(
+        self, record: Record, post: Post, measured: tuple[Subject, Signals] | None, judged: Judged
+    ) -> None:
+        account, now = self._at(post.author_id, post.created_at)
+        now_ms = account.clock_us // 1000
+        if measured is None:
+            self._close_items(post, account, judged)
+            self._settle(record, post.post_id, "post", post.author_id, "clear", now, judged)
+            return
+        # An edit that keeps its post's id is news, once for each time of editing.
+        key = post.post_id
+        if post.edit_of == post.post_id:
+            key = f"{post.post_id}@{format_time(post.created_at)}"
+        if account.seen(key, now_ms):
+            self._settle(record, post.post_id, "post", post.author_id, "duplicate", now, judged)
+            return
+        self._rule(record, *measured, account, now, post.post_id, judged)
+
+    def _account(
+        self, record: Record, model: AccountRecord, measured: tuple[Subject, Signals] | None, judged: Judged
+    ) -> None:
+        if measured is None:
+            self._erase(model.account_id)
+            self._settle(
+                record, model.account_id, "account", model.account_id, "clear", model.updated_at, judged
+            )
+            return
+        account, now = self._at(model.account_id, model.updated_at)
+        cause = f"{model.account_id}@{format_time(model.updated_at)}"
+        self._rule(record, *measured, account, now, cause, judged)
+
+    def _at(self, account_id: str, time: datetime) -> tuple[Account, datetime]:
+        """The account and the time of the decision: the record's own, but an account's clock never runs backwards."""
+        account = self.accounts.get(account_id)
+        self.accounts.touch(account_id)
+        if account.advance((time - _EPOCH) // _MICROSECOND):
+            return account, time
+        return account, _EPOCH + timedelta(microseconds=account.clock_us)
+
+    def _rule(
+        self,
+        record: Record,
+        subject: Subject,
+        signals: Signals,
+        account: Account,
+        now: datetime,
+        cause: str,
+        judged: Judged,
+    ) -> None:
+        if self._chain.silent(signals):
+            # Nearly every post ends here: silences are counted by kind, and told apart once per batch.
+            silence = (subject.lang, bool(subject.fields))
+            self._silences[silence] = self._silences.get(silence, 0) + 1
+            judgements = self._chain.quiet(*silence)
+            notable = False
+        else:
+            judgements = self._chain.run(subject, signals, now)
+            notable = any(j.notable for j in judgements)
+            self._tally(judgements, 1, judged)
+            for name in signals.failed:
+                judged.count("moderator_signal_failures_total", name)
+        if not notable:
+            self._settle(
+                record, subject.id, subject.kind, subject.account_id, "clear", now, judged,
+                uncovered=_uncovered(subject, judgements),
+            )  # fmt: skip
+            return
+        now_ms = account.clock_us // 1000
+        ruling = decide(judgements, account.active_strikes(now_ms))
+        ref = RecordRef(topic=record.topic, partition=record.partition, offset=record.offset)
+        case = Case(subject, ref, cause, now, now_ms, self.pack.id)
+        effects = enforce(case, ruling, account, self.breakers)
+        self._settle(
+            record, subject.id, subject.kind, subject.account_id, ruling.outcome, now, judged,
+            judgements=judgements, effects=effects, active=account.active_strikes(now_ms),
+            uncovered=_uncovered(subject, judgements),
+        )  # fmt: skip
+        self._publish(effects, subject.lang, judged)
+
+    # -- what follows --------------------------------------------------------------------------------
+
+    def _publish(self, effects: Effects, lang: str | None, judged: Judged) -> None:
+        order = {"label": 0, "remove": 1, "suspend": 2}
+        for action in sorted(effects.actions, key=lambda a: order[a.kind]):
+            value = encode(action)
+            judged.outputs.append(Output(f"enforcement.{action.kind}", action.account_id.encode(), value))
+            self.ledger.add_action(action, value)
+            judged.count(
+                "moderator_actions_total", action.policy, action.kind, action.operation, action.source
+            )
+        for item in effects.items:
+            value = encode(item)
+            judged.outputs.append(Output("review.queue", item.account_id.encode(), value))
+            self.ledger.add_item(item.item_id, value)
+            judged.count("moderator_review_items_total", item.policy or "none", item.reason)
+        for action in effects.actions:
+            notice = action_notice(action, lang)
+            judged.outputs.append(Output("notices", action.account_id.encode(), encode(notice)))
+            judged.count("moderator_notices_total", notice.kind)
+        for policy, kind in effects.held:
+            judged.count("moderator_breaker_held_total", policy, kind)
+
+    def _close_items(self, post: Post, account: Account, judged: Judged) -> None:
+        """The author deleted the post: what waits for a look at it is done."""
+        closed = [item_id for item_id, post_id in account.items.items() if post_id == post.post_id]
+        for item_id in closed:
+            del account.items[item_id]
+            value = self.ledger.close_item(item_id, "deleted-by-author")
+            if value is not None:
+                judged.outputs.append(Output("review.queue", post.author_id.encode(), value))
+
+    def _erase(self, account_id: str) -> None:
+        account = self.accounts.get(account_id)
+        for action in account.actions:
+            self.ledger.drop(action.action_id)
+        for item_id in account.items:
+            self.ledger.drop(item_id)
+        self.accounts.erase(account_id)
+
+    def _settle(
+        self,
+        record: Record,
+        subject_id: str,
+        subject_type: str,
+        account_id: str,
+        outcome: str,
+        now: datetime,
+        judged: Judged,
+        *,
+        judgements: Sequence[Judgement] = (),
+        effects: Effects | None = None,
+        active: int = 0,
+        uncovered: str | None = None,
+    ) -> None:
+        """Counts a record's decision and publishes it when it is to be."""
+        judged.count("moderator_decisions_total", record.topic, outcome)
+        if outcome in {"clear", "duplicate"} and not self.publish_all:
+            return
+        actions = effects.actions if effects is not None else []
+        decision = Decision(
+            schema_version=1,
+            decision_id=digest("decision", record.topic, record.partition, record.offset),
+            record=RecordRef(topic=record.topic, partition=record.partition, offset=record.offset),
+            subject=SubjectRef(type=subject_type, id=subject_id),
+            account_id=account_id,
+            outcome=outcome,
+            verdicts=tuple(
+                VerdictItem(
+                    policy=j.loaded.policy.id,
+                    version=j.loaded.policy.version,
+                    outcome=j.outcome,
+                    score=None if j.outcome in {"abstain", "failed"} and not j.score else round(j.score, 6),
+                    threshold=j.loaded.policy.threshold,
+                    status=j.loaded.policy.status,
+                    evidence=evidence_items(j.evidence),
+                )
+                for j in judgements
+                if j.notable
+            ),
+            strikes=Strikes(added=sum(a.strikes.added for a in actions), active=active),
+            actions=tuple(a.action_id for a in actions),
+            pack=self.pack.id,
+            uncovered_language=uncovered,
+            decided_at=now,
+        )
+        judged.outputs.append(Output("decisions", account_id.encode(), encode(decision)))
+
+    def _tally(self, judgements: Sequence[Judgement], times: int, judged: Judged) -> None:
+        for judgement in judgements:
+            policy = judgement.loaded.policy
+            judged.count("moderator_verdicts_total", policy.id, policy.status, judgement.outcome, by=times)
+            if judgement.outcome == "failed":
+                judged.count("moderator_rule_failures_total", policy.id, by=times)
+            if judgement.uncovered:
+                judged.count("moderator_uncovered_language_total", policy.id, by=times)
+            if policy.status == "shadow" and judgement.outcome == "violation":
+                for action in policy.ladder[0].actions:
+                    judged.count("moderator_shadow_actions_total", policy.id, action.kind, by=times)
+
+    def _collect(self, judged: Judged) -> None:
+        judged.state.update(self.accounts.flush())
+        judged.state.update(self.ledger.flush())
+        engine = {"pack": self.pack.id, "pack_sha256": self.pack.sha256, "breakers": self.breakers.to_json()}
+        if any(self.partition_record.get(key) != value for key, value in engine.items()):
+            self.partition_record.update(engine)
+            judged.state.update(self.partition_state())
+
+
+def _uncovered(subject: Subject, judgements: Sequence[Judgement]) -> str | None:
+    """The subject's language when a policy in force cannot read it."""
+    return subject.lang if any(j.uncovered for j in judgements) else None
+
+
+def _reversal(action: Enforcement) -> Enforcement:
+    """The record that ends an action at the time when it expires."""
+    assert action.expires_at is not None
+    ids = (
+        action.kind,
+        "reverse",
+        action.subject.type,
+        action.subject.id,
+        action.policy,
+        action.policy_version,
+    )
+    return action.model_copy(
+        update={
+            "action_id": digest(*ids, action.action_id),
+            "operation": "reverse",
+            "reverses": action.action_id,
+            "decided_at": action.expires_at,
+            "strikes": action.strikes.model_copy(update={"added": 0}),
+        }
+    )

@@ -1,0 +1,109 @@
+"""The actions and review items of a partition, by id: the `x:` records of the `state` topic."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from pydantic_core import from_json, to_json
+
+from schemas.base import encode
+from schemas.enforcement import Enforcement
+from schemas.queue import QueueItem
+from worker.engine.state import APPEAL_DAYS, DAY
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Ledger:
+    """Keeps in memory only what has something left to happen: actions with an end, and open items.
+
+    An action's record stays in the topic until 20 days after its end, because it can be appealed until then.
+    """
+
+    def __init__(self) -> None:
+        self._ending: dict[str, bytes] = {}  # id -> the action's record, as published
+        self._items: dict[str, bytes] = {}
+        self._due: list[tuple[int, str]] = []  # when each action ends
+        self._stale: list[tuple[int, str]] = []  # when each ended action's record may go
+        self._changed: dict[bytes, bytes | None] = {}
+
+    @property
+    def next_due(self) -> int | None:
+        """When the next action ends, in milliseconds; None when none does."""
+        return self._due[0][0] if self._due else None
+
+    @property
+    def ending(self) -> int:
+        """How many actions in force have an end."""
+        return len(self._ending)
+
+    def restore(self, name: str, value: bytes | None) -> None:
+        """Takes one `x:` record; a later record of the same id replaces an earlier one."""
+        self._ending.pop(name, None)
+        self._items.pop(name, None)
+        if value is None:
+            return
+        record = from_json(value)
+        if "item" in record:
+            self._items[name] = to_json(record["item"])
+        elif record.get("ended"):
+            heapq.heappush(self._stale, (record["ended"] + APPEAL_DAYS * DAY, name))
+        elif record["expires"] is not None:
+            self._ending[name] = to_json(record["action"])
+            heapq.heappush(self._due, (record["expires"], name))
+
+    def add_action(self, action: Enforcement, value: bytes) -> None:
+        """Notes an applied action with its published bytes."""
+        expires = (
+            None if action.expires_at is None else (action.expires_at - _EPOCH) // timedelta(milliseconds=1)
+        )
+        self._write(action.action_id, b'"expires":%s,"action":%s' % (_number(expires), value))
+        if expires is not None:
+            self._ending[action.action_id] = value
+            heapq.heappush(self._due, (expires, action.action_id))
+
+    def add_item(self, item_id: str, value: bytes) -> None:
+        """Notes an open review item with its published bytes."""
+        self._items[item_id] = value
+        self._write(item_id, b'"item":%s' % value)
+
+    def close_item(self, item_id: str, closed_by: str) -> bytes | None:
+        """The item's closing record, None when it is not open."""
+        value = self._items.pop(item_id, None)
+        if value is None:
+            return None
+        self._changed[b"x:" + item_id.encode()] = None
+        return encode(QueueItem.model_validate_json(value).model_copy(update={"closed_by": closed_by}))
+
+    def drop(self, name: str) -> None:
+        """Forgets an action or item: its account was erased."""
+        self._ending.pop(name, None)
+        self._items.pop(name, None)
+        self._changed[b"x:" + name.encode()] = None
+
+    def ended(self, now: int) -> Iterator[Enforcement]:
+        """The actions whose time is over by `now`, in the order of their ends; each is given once."""
+        while self._due and self._due[0][0] <= now:
+            expires, name = heapq.heappop(self._due)
+            value = self._ending.pop(name, None)
+            if value is None:  # reversed or erased before its time
+                continue
+            self._write(name, b'"expires":%d,"ended":%d,"action":%s' % (expires, expires, value))
+            heapq.heappush(self._stale, (expires + APPEAL_DAYS * DAY, name))
+            yield Enforcement.model_validate_json(value)
+        while self._stale and self._stale[0][0] <= now:
+            self._changed[b"x:" + heapq.heappop(self._stale)[1].encode()] = None
+
+    def flush(self) -> dict[bytes, bytes | None]:
+        """What changed since the last flush, by key of the `state` topic."""
+        changed, self._changed = self._changed, {}
+        return changed
+
+    def _write(self, name: str, body: bytes) -> None:
+        self._changed[b"x:" + name.encode()] = b'{"schema_version":1,' + body + b"}"
+
+
+def _number(value: int | None) -> bytes:
+    return b"null" if value is None else b"%d" % value

@@ -1,0 +1,84 @@
+"""What the affected account is told: the rule, what was found, what follows, and how to appeal."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from schemas.base import format_time
+from schemas.enforcement import Enforcement
+from schemas.notices import Notice
+from worker.engine.ids import digest
+from worker.engine.state import APPEAL_DAYS
+
+_CONSEQUENCES = {
+    ("label", "post"): "Your post was given the label “{detail}”.",
+    ("label", "profile_field"): "Part of your profile was given the label “{detail}”.",
+    ("remove", "post"): "Your post was removed.",
+    ("remove", "profile_field"): "Part of your profile was removed.",
+    ("suspend", "read_only"): "You can read but not post{until}.",
+    ("suspend", "verify"): "You must confirm who you are before you can post again.",
+    ("suspend", "edit_required"): "You must change your profile before you can post again.",
+    ("suspend", "suspended"): "Your account was suspended{until}.",
+}
+
+
+def consequence_of(action: Enforcement) -> str:
+    """One sentence on what an action does, in English."""
+    until = f" until {format_time(action.expires_at)}" if action.expires_at is not None else ""
+    key = (action.kind, action.mode if action.kind == "suspend" else action.subject.type)
+    return _CONSEQUENCES[key].format(until=until, detail=action.label)  # type: ignore[index]  # models keep the pair complete
+
+
+def found_in(action: Enforcement) -> str:
+    """What was found and where, in words, without repeating the text."""
+    found = []
+    for item in action.evidence[:5]:
+        what = item.detail or item.signal
+        place = f" (characters {item.start} to {item.end})" if item.start is not None else ""
+        found.append(f"{what} in {item.field}{place}")
+    return "; ".join(found)
+
+
+def action_notice(action: Enforcement, lang: str | None) -> Notice:
+    """The notice of an action applied. An appeal is possible for 20 days from the decision."""
+    until = action.decided_at + timedelta(days=APPEAL_DAYS)
+    consequence, found = consequence_of(action), found_in(action)
+    body = (
+        f"{consequence} It broke this rule: “{action.clause}” We found: {found}. "
+        f"If you think that this is wrong, you can appeal until {format_time(until)}; a person will look at it."
+    )
+    return _notice(action, "action", consequence, found, body, action.decided_at, until)
+
+
+def reversal_notice(action: Enforcement) -> Notice:
+    """The notice that an action has ended."""
+    body = "This has ended: " + consequence_of(action)
+    return _notice(action, "reversal", "This has ended.", "", body, action.decided_at, None)
+
+
+def _notice(
+    action: Enforcement,
+    kind: str,
+    consequence: str,
+    found: str,
+    body: str,
+    created_at: datetime,
+    appeal_until: datetime | None,
+) -> Notice:
+    return Notice(
+        schema_version=1,
+        notice_id=digest("notice", kind, action.action_id),
+        kind=kind,
+        account_id=action.account_id,
+        subject=action.subject,
+        action_id=action.action_id,
+        policy=action.policy,
+        clause=action.clause,
+        found=found,
+        consequence=consequence,
+        expires_at=action.expires_at,
+        appeal_until=appeal_until,
+        lang="en",  # the language of the body: the templates are English until packs carry their own
+        body=body,
+        created_at=created_at,
+    )

@@ -1,0 +1,146 @@
+"""A policy as data: the model of `policy.toml`, strict enough that a typo is an error."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal, Self, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from schemas.base import ActionKind, LabelName, PolicyId, SuspendMode
+
+POLICY_IDS: tuple[str, ...] = get_args(PolicyId)
+Score = Annotated[float, Field(ge=0.0, le=1.0)]
+Status = Literal["draft", "shadow", "enforce", "retired"]
+SignalName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)+$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+class Source(_Strict):
+    """Where a clause, a list or a threshold comes from, and when it was read."""
+
+    url: str
+    read: date
+
+
+class Terms(_Strict):
+    """A signal that fires on literal words or phrases.
+
+    They are folded as the text is (see `worker.signals.canonical`) and match whole words, or anywhere
+    in a word with `match = "substring"`. `terms` stand in the file; `file` names a UTF-8 list beside
+    it, one term a line, `#` starts a comment.
+    """
+
+    name: SignalName
+    terms: tuple[str, ...] = ()
+    file: str | None = None
+    match: Literal["word", "substring"] = "word"
+    score: Score = 1.0
+    languages: tuple[str, ...] | None = None  # None: the policy's; ("*",): any
+    detail: str = ""
+    source: str
+
+
+class Expressions(_Strict):
+    """A signal that fires on regular expressions in RE2 syntax, over canonical (folded) text.
+
+    `{{name}}` inserts a fragment of the policy. Everything runs in linear time: look-around and
+    back-references are refused when the pack is loaded.
+    """
+
+    name: SignalName
+    patterns: Annotated[tuple[str, ...], Field(min_length=1)]
+    score: Score = 1.0
+    languages: tuple[str, ...] | None = None
+    detail: str = ""
+    source: str
+
+
+class PolicyAction(_Strict):
+    """One action that a rung of the ladder takes."""
+
+    kind: ActionKind
+    label: LabelName | None = None
+    mode: SuspendMode | None = None
+    duration_hours: Annotated[int, Field(gt=0)] | None = None  # None is indefinite
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if (self.kind == "label") != (self.label is not None):
+            raise ValueError(
+                'a label action names its label, and only a label action: label = "limited-visibility"'
+            )
+        if (self.kind == "suspend") != (self.mode is not None):
+            raise ValueError('a suspend action names its mode, and only a suspend action: mode = "read_only"')
+        return self
+
+
+class Rung(_Strict):
+    """One rung: what is done from a score (and a number of active strikes, this one included) on."""
+
+    score: Score
+    active_strikes: Annotated[int, Field(ge=0)] = 0
+    actions: Annotated[tuple[PolicyAction, ...], Field(min_length=1)]
+    strikes: Annotated[int, Field(ge=0)] = 1  # added to the account's record
+
+
+class Review(_Strict):
+    """When a person must look: from `score` on, and by when."""
+
+    score: Score
+    due_hours: Annotated[int, Field(gt=0)] = 24
+    priority: Annotated[int, Field(ge=0, le=100)] = 50
+
+
+class Breaker(_Strict):
+    """Automatic actions a day and partition, by kind; what comes above is held for review."""
+
+    label: Annotated[int, Field(ge=0)] = 20_000
+    remove: Annotated[int, Field(ge=0)] = 5_000
+    suspend: Annotated[int, Field(ge=0)] = 500
+
+
+class Policy(_Strict):
+    """One policy file. The ladder is in ascending order of strictness: the last rung reached decides."""
+
+    id: PolicyId
+    version: Annotated[int, Field(ge=1)]
+    status: Status
+    title: str
+    clause: str  # the sentence of the Twitter Rules, as published
+    source: Source
+    summary: str
+    languages: Annotated[tuple[str, ...], Field(min_length=1)]  # primary subtags; ("*",): any
+    known_false_positives: Annotated[tuple[str, ...], Field(min_length=1)]
+    threshold: Score  # a score at or above it is a violation
+    review: Review
+    ladder: Annotated[tuple[Rung, ...], Field(min_length=1)]
+    breaker: Breaker = Breaker()
+    strike_days: Annotated[int, Field(gt=0)] = 90
+    parameters: dict[str, float] = {}
+    fragments: dict[str, str] = {}
+    terms: tuple[Terms, ...] = ()
+    expressions: tuple[Expressions, ...] = ()
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Self:
+        if self.review.score > self.threshold:
+            raise ValueError(
+                "review.score must not be above threshold: doubt below a violation goes to review"
+            )
+        if self.ladder[0].score < self.threshold:
+            raise ValueError(
+                "the first rung's score must not be below threshold: only violations are acted on"
+            )
+        if self.ladder[0].score > self.threshold:
+            raise ValueError(
+                "the first rung's score must equal threshold: a violation without a rung does nothing"
+            )
+        return self
+
+    def covers(self, lang: str | None) -> bool:
+        """Whether a text in this language can be judged; an unknown language is judged."""
+        return lang is None or lang == "und" or "*" in self.languages or lang in self.languages

@@ -1,0 +1,53 @@
+"""Records as they cross the edge of the core: bytes in, bytes out, no broker types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record as received.
+
+    `topic` is the contract's name without the prefix; `timestamp` is milliseconds since the epoch,
+    as the broker stored it, and decides nothing but latency metrics and dead letters.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One record to publish, on the partition number of the input it follows from.
+
+    `value` None is a tombstone (compacted topics only).
+    """
+
+    topic: str
+    key: bytes
+    value: bytes | None
+
+
+@dataclass(slots=True)
+class Judged:
+    """What follows from one batch of records; publishing all of it at once makes the batch done.
+
+    `outputs` are in the order of the records. `state` maps keys of the `state` topic to their new
+    values, each key once (None is a tombstone). `tally` counts what happened, for metrics: keys are
+    `(metric name, *label values)` as `worker.metrics` declares them.
+    """
+
+    outputs: list[Output] = field(default_factory=list)
+    state: dict[bytes, bytes | None] = field(default_factory=dict)
+    tally: dict[tuple[str, ...], int] = field(default_factory=dict)
+
+    def count(self, metric: str, *labels: str, by: int = 1) -> None:
+        """Adds to a counter of this batch."""
+        key = (metric, *labels)
+        self.tally[key] = self.tally.get(key, 0) + by

@@ -1,0 +1,188 @@
+"""What a partition remembers: one bounded record per account, actions that end, open review items, breakers.
+
+Everything here is written to the compacted `state` topic by key: `a:<account>`, `x:<action or item id>` and
+`p:<partition>`. Times are milliseconds of event time since the epoch, unless a name ends in `_us`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+DAY = 86_400_000
+REMEMBERED_POSTS = 512
+REMEMBERED_FOR = DAY
+REMEMBERED_ACTIONS = 64
+REMEMBERED_ITEMS = 64
+APPEAL_DAYS = 20
+
+
+@dataclass(slots=True)
+class InForce:
+    """An action that stands. `expires` None is indefinite; `strength` orders suspensions by strictness."""
+
+    action_id: str
+    kind: str
+    subject_type: str
+    subject_id: str
+    detail: str  # the label or the mode
+    expires: int | None
+
+    def stands(self, now: int) -> bool:
+        """Whether it is in force at a time, whether or not a timer has run."""
+        return self.expires is None or self.expires > now
+
+
+@dataclass(slots=True)
+class Account:
+    """One account's record: bounded, whatever the account does.
+
+    `recent` holds the last post ids with their times, oldest first, at most 512 and at most 24 hours old.
+    `strikes` holds (policy, weight, expires). `items` maps open review items to the post that they are about.
+    """
+
+    clock_us: int = 0
+    recent: dict[str, int] = field(default_factory=dict)
+    strikes: list[tuple[str, int, int]] = field(default_factory=list)
+    actions: list[InForce] = field(default_factory=list)
+    items: dict[str, str | None] = field(default_factory=dict)
+
+    def advance(self, time_us: int) -> bool:
+        """Moves the account's clock (microseconds) to a record's time; False when that would run backwards."""
+        if time_us < self.clock_us:
+            return False
+        self.clock_us = time_us
+        return True
+
+    def seen(self, post_id: str, now: int) -> bool:
+        """Whether a post id was seen within the last 512 posts and 24 hours; remembers it if not."""
+        recent = self.recent
+        if recent.get(post_id, -REMEMBERED_FOR) > now - REMEMBERED_FOR:
+            return True
+        recent.pop(post_id, None)
+        recent[post_id] = now
+        oldest = next(iter(recent))
+        while len(recent) > REMEMBERED_POSTS or recent[oldest] <= now - REMEMBERED_FOR:
+            del recent[oldest]
+            oldest = next(iter(recent))
+        return False
+
+    def active_strikes(self, now: int) -> int:
+        """The weight of the strikes that have not expired."""
+        return sum(weight for _, weight, expires in self.strikes if expires > now)
+
+    def add_strikes(self, policy: str, weight: int, expires: int, now: int) -> None:
+        """Adds to the record and drops what has expired."""
+        self.strikes = [strike for strike in self.strikes if strike[2] > now][-(REMEMBERED_ACTIONS - 1) :]
+        if weight:
+            self.strikes.append((policy, weight, expires))
+
+    def remember(self, action: InForce, now: int) -> None:
+        """Notes an applied action; the account's own suspensions are kept before those of its posts."""
+        standing = [a for a in self.actions if a.stands(now) and a.action_id != action.action_id]
+        if len(standing) >= REMEMBERED_ACTIONS:
+            oldest = next((a for a in standing if a.subject_type != "account"), standing[0])
+            standing.remove(oldest)
+        self.actions = [*standing, action]
+
+    def forget(self, action_id: str) -> None:
+        """Drops an action that was reversed."""
+        self.actions = [a for a in self.actions if a.action_id != action_id]
+
+    def to_bytes(self) -> bytes:
+        """The record as it stands in the `state` topic; parts that are empty are left out."""
+        record: dict[str, Any] = {"schema_version": 1, "clock_us": self.clock_us}
+        if self.recent:
+            record["recent"] = self.recent
+        if self.strikes:
+            record["strikes"] = self.strikes
+        if self.actions:
+            record["actions"] = [
+                [a.action_id, a.kind, a.subject_type, a.subject_id, a.detail, a.expires] for a in self.actions
+            ]
+        if self.items:
+            record["items"] = self.items
+        return to_json(record)
+
+    @classmethod
+    def from_bytes(cls, value: bytes) -> Account:
+        """Reads what `to_bytes` wrote."""
+        record = from_json(value)
+        return cls(
+            record["clock_us"],
+            record.get("recent", {}),
+            [(p, w, e) for p, w, e in record.get("strikes", ())],
+            [InForce(*action) for action in record.get("actions", ())],
+            record.get("items", {}),
+        )
+
+
+class Accounts:
+    """The accounts of one partition, by id: bytes until touched, objects while in use.
+
+    Restoring is cheap because a record is only decoded when its account is next heard of; `flush` gives
+    each changed account's record once per batch.
+    """
+
+    def __init__(self) -> None:
+        self._stored: dict[str, bytes] = {}
+        self._live: dict[str, Account] = {}
+        self._changed: dict[str, None] = {}
+
+    def __len__(self) -> int:
+        return len(self._stored) + sum(1 for account_id in self._live if account_id not in self._stored)
+
+    def __contains__(self, account_id: str) -> bool:
+        return account_id in self._live or account_id in self._stored
+
+    def restore(self, account_id: str, value: bytes | None) -> None:
+        """Takes one record of the `state` topic."""
+        self._live.pop(account_id, None)
+        if value is None:
+            self._stored.pop(account_id, None)
+        else:
+            self._stored[account_id] = value
+
+    def get(self, account_id: str) -> Account:
+        """The account's record, a new one if it was never heard of."""
+        account = self._live.get(account_id)
+        if account is None:
+            stored = self._stored.get(account_id)
+            account = Account() if stored is None else Account.from_bytes(stored)
+            self._live[account_id] = account
+        return account
+
+    def touch(self, account_id: str) -> None:
+        """Marks an account as changed."""
+        self._changed[account_id] = None
+
+    def erase(self, account_id: str) -> None:
+        """Forgets an account; `flush` writes the tombstone."""
+        self._live.pop(account_id, None)
+        self._stored.pop(account_id, None)
+        self._changed[account_id] = None
+
+    def flush(self) -> dict[bytes, bytes | None]:
+        """The records of the accounts that changed, by key of the `state` topic; afterwards only bytes are kept."""
+        changed: dict[bytes, bytes | None] = {}
+        for account_id in self._changed:
+            account = self._live.get(account_id)
+            value = None if account is None else account.to_bytes()
+            if value is not None:
+                self._stored[account_id] = value
+            changed[b"a:" + account_id.encode()] = value
+        self._changed.clear()
+        if len(self._live) > LIVE_ACCOUNTS:
+            self._live.clear()
+        return changed
+
+
+LIVE_ACCOUNTS = 20_000  # decoded records kept between batches; the bytes of all others stay
+
+
+def encode_partition(record: dict[str, Any]) -> bytes:
+    """The `p:` record as bytes, the same for the same content."""
+    return json.dumps(record, sort_keys=True, separators=(",", ":")).encode()

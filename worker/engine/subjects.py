@@ -1,0 +1,52 @@
+"""Turns a post or an account snapshot into what the rules judge: the texts that the account itself wrote."""
+
+from __future__ import annotations
+
+from schemas.accounts import AccountRecord
+from schemas.posts import Post
+from worker.engine.contract import Subject
+
+
+def primary_language(tag: str | None) -> str | None:
+    """The primary subtag of a BCP 47 tag in lower case: "en" of "en-GB"; None when unknown or "und"."""
+    if not tag:
+        return None
+    primary = tag.replace("_", "-").partition("-")[0].lower()
+    return None if primary in {"und", "zxx", "mul", "qme", "qht", "qam", "qst"} else primary
+
+
+def post_subject(post: Post) -> Subject:
+    """The subject of a post: its text and what its author wrote about its media."""
+    fields: dict[str, str] = {}
+    if post.text:
+        fields["text"] = post.text
+    for index, item in enumerate(post.media):
+        if item.alt_text:
+            fields[f"media[{index}].alt_text"] = item.alt_text
+        if item.transcript:
+            fields[f"media[{index}].transcript"] = item.transcript
+    return Subject(
+        "post",
+        post.post_id,
+        post.author_id,
+        fields,
+        primary_language(post.lang),
+        author=post.author,
+        post=post,
+    )
+
+
+def account_subject(account: AccountRecord) -> Subject:
+    """The subject of a profile: handle, display name and bio, whose language nobody states."""
+    profile = account.profile
+    fields: dict[str, str] = {}
+    if profile is not None:
+        texts = (
+            ("profile.handle", profile.handle),
+            ("profile.display_name", profile.display_name),
+            ("profile.bio", profile.bio),
+        )
+        fields = {path: text for path, text in texts if text}
+    return Subject(
+        "account", account.account_id, account.account_id, fields, None, author=profile, account=account
+    )

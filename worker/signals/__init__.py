@@ -1,0 +1,1 @@
+"""Shared, pure measurements of a text; one file per family of signals."""
