@@ -1,0 +1,328 @@
+"""Writes the Grafana dashboard from the list of panels below.
+
+    python deploy/grafana/build.py          # writes deploy/grafana/dashboards/moderator.json
+    python deploy/grafana/build.py --check  # exit code 1 when that file is not what would be written
+
+Panels are laid out from left to right, row by row, so they cannot overlap. Queries name only metrics of
+`worker/metrics_table.py`; a test reads them.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+TARGET = Path(__file__).resolve().parent / "dashboards" / "moderator.json"
+COLUMNS = 24
+# What every query filters by; both are variables of the dashboard.
+BY = 'job="$job", instance=~"$instance"'
+RATE = "[$__rate_interval]"
+DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One panel. `queries` are (expression, legend) pairs; `width` is in the grid's 24 columns."""
+
+    title: str
+    description: str
+    unit: str
+    queries: tuple[tuple[str, str], ...]
+    width: int = 8
+    height: int = 8
+    type: str = "timeseries"
+    stack: bool = False
+    decimals: int | None = None
+    red_above: float | None = None
+
+
+def _rate(metric: str, *labels: str, where: str = "") -> str:
+    selector = f"{metric}{{{BY}{', ' + where if where else ''}}}"
+    by = f" by ({', '.join(labels)})" if labels else ""
+    return f"sum{by} (rate({selector}{RATE}))"
+
+
+def _seen(metric: str, *labels: str, where: str = "") -> str:
+    """Only the series in which something happened: of a hundred that stand at 0 nobody can read the legend."""
+    return f"{_rate(metric, *labels, where=where)} > 0"
+
+
+def _quantile(quantile: str, metric: str, *labels: str) -> str:
+    return f"histogram_quantile({quantile}, {_rate(f'{metric}_bucket', 'le', *labels)})"
+
+
+def _gauge(aggregate: str, metric: str, *labels: str) -> str:
+    by = f" by ({', '.join(labels)})" if labels else ""
+    return f"{aggregate}{by} ({metric}{{{BY}}})"
+
+
+ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
+    (
+        "Now",
+        (
+            Panel("Workers", "Workers that answer the scrape.", "none", ((f"sum(up{{{BY}}})", "workers"),), 4, 4, "stat"),
+            Panel("Records", "Input records judged or set aside, a second, all topics.", "ops",
+                  ((_rate("moderator_records_total"), "records"),), 4, 4, "stat"),
+            Panel("Records waiting", "Records between the workers' positions and the last stable offsets.", "short",
+                  ((_gauge("sum", "moderator_consumer_lag_records"), "waiting"),), 4, 4, "stat", red_above=5000),
+            Panel("Since the last commit", "Longest time since a worker's last commit. It grows while nothing comes in; with records "
+                  "waiting it should not.", "s",
+                  ((f"max(time() - (moderator_last_commit_timestamp_seconds{{{BY}}} > 0))", "seconds"),), 4, 4, "stat"),
+            Panel("Dead letters", "Largest share of dead letters among a worker's last 10,000 records.", "percentunit",
+                  ((_gauge("max", "moderator_dead_letter_ratio"), "share"),), 4, 4, "stat", decimals=2, red_above=0.01),
+            Panel("Held or degraded", "Rules that keep failing and breakers that are open. Anything above 0 needs a person.", "none",
+                  ((f"{_gauge('sum', 'moderator_rule_degraded')} or vector(0)", "degraded rules"),
+                   (f"{_gauge('sum', 'moderator_breaker_open')} or vector(0)", "open breakers")), 4, 4, "stat", red_above=1),
+        ),
+    ),
+    (
+        "Stream",
+        (
+            Panel("Records by topic", "Input records judged or set aside, a second.", "ops",
+                  ((_rate("moderator_records_total", "topic"), "{{topic}}"),), stack=True),
+            Panel("Records waiting by topic", "Records between the workers' positions and the last stable offsets.", "short",
+                  ((_gauge("sum", "moderator_consumer_lag_records", "topic"), "{{topic}}"),)),
+            Panel("From record to action", "Time from the broker's append of a record to the committed action that follows from it. "
+                  "Broker and worker each use their own clock.", "s",
+                  tuple((_quantile(q, "moderator_end_to_end_seconds"), name) for q, name in
+                        (("0.5", "half"), ("0.95", "95 %"), ("0.99", "99 %")))),
+            Panel("Time a batch takes", "99 % of the batches are judged, and published with their commit, within this time.", "s",
+                  ((_quantile("0.99", "moderator_batch_seconds", "stage"), "{{stage}}"),)),
+            Panel("Records a batch", "Batches grow with the load; small ones mean that there is room.", "short",
+                  ((_quantile("0.5", "moderator_batch_records"), "half"), (_quantile("0.99", "moderator_batch_records"), "99 %"))),
+            Panel("Transactions", "How attempts to commit a batch ended, a second. Fenced more than now and then is a fault.", "ops",
+                  ((_rate("moderator_transactions_total", "result"), "{{result}}"),)),
+        ),
+    ),
+    (
+        "Decisions",
+        (
+            Panel("Decisions other than clear", "What became of the records, a second.", "ops",
+                  ((_rate("moderator_decisions_total", "outcome", where='outcome!="clear"'), "{{outcome}}"),), stack=True),
+            Panel("Actions by policy", "Actions applied, a second, by machine or person.", "ops",
+                  ((_seen("moderator_actions_total", "policy", "kind", where='operation="apply"'), "{{policy}} {{kind}}"),), stack=True),
+            Panel("Reversals", "Actions reversed, a second, by who decided. Many by people mean that a policy is wrong.", "ops",
+                  ((_seen("moderator_actions_total", "policy", "source", where='operation="reverse"'), "{{policy}} {{source}}"),)),
+            Panel("Violations by policy", "Verdicts of violation, a second, by the policy's status; those in shadow have no effect.", "ops",
+                  ((_seen("moderator_verdicts_total", "policy", "status", where='outcome="violation"'), "{{policy}} ({{status}})"),)),
+            Panel("Shadow actions", "What policies in shadow would have done, a second.", "ops",
+                  ((_seen("moderator_shadow_actions_total", "policy", "kind"), "{{policy}} {{kind}}"),)),
+            Panel("Review queue", "Items put on the queue, a second, by reason.", "ops",
+                  ((_rate("moderator_review_items_total", "reason"), "{{reason}}"),), stack=True),
+            Panel("Held by breakers", "Actions held for review because a policy took too many, a second.", "ops",
+                  ((_seen("moderator_breaker_held_total", "policy", "kind"), "{{policy}} {{kind}}"),)),
+            Panel("Uncovered languages", "Subjects a second on which a policy abstained because it does not cover their language.", "ops",
+                  ((_seen("moderator_uncovered_language_total", "policy"), "{{policy}}"),)),
+            Panel("Notices", "Notices to accounts, a second.", "ops", ((_seen("moderator_notices_total", "kind"), "{{kind}}"),)),
+        ),
+    ),
+    (
+        "What went wrong",
+        (
+            Panel("Dead letters by reason", "Records that could not be judged, a second.", "ops",
+                  ((_seen("moderator_dead_letters_total", "topic", "reason"), "{{topic}} {{reason}}"),), stack=True),
+            Panel("Failed rules", "Evaluations that failed, a second; their subjects went to review.", "ops",
+                  ((_seen("moderator_rule_failures_total", "policy"), "{{policy}}"),)),
+            Panel("Failed signals", "Measurements that failed, a second.", "ops",
+                  ((_rate("moderator_signal_failures_total", "signal"), "{{signal}}"),)),
+            Panel("Unknown fields", "Fields a second that the contract does not know. They are ignored; a producer may be ahead.", "ops",
+                  ((_seen("moderator_unknown_fields_total", "topic"), "{{topic}}"),)),
+            Panel("Event loop", "Longest time since a heartbeat, and how late the last one ran. The worker counts as hung after 30 s.", "s",
+                  ((_gauge("max", "moderator_watchdog_seconds"), "since the heartbeat"),
+                   (_gauge("max", "moderator_loop_lag_seconds"), "late"))),
+            Panel("Figures not counted", "Values a second whose metric or label was never declared: a fault of the program.", "ops",
+                  ((_rate("moderator_metrics_errors_total", "reason"), "{{reason}}"),)),
+        ),
+    ),
+    (
+        "Workers and state",
+        (
+            Panel("CPU", "Cores that each worker uses.", "none",
+                  ((f"rate(process_cpu_seconds_total{{{BY}}}{RATE})", "{{instance}}"),), 6, decimals=2),
+            Panel("Memory", "Resident memory of each worker.", "bytes",
+                  ((f"process_resident_memory_bytes{{{BY}}}", "{{instance}}"),), 6),
+            Panel("Partitions", "Partition numbers that each worker owns. All together they should be as many as the topics have.", "none",
+                  ((_gauge("sum", "moderator_partitions_assigned", "instance"), "{{instance}}"),), 6, stack=True),
+            Panel("Restore", "Time within which 99 % of the partitions had their state restored.", "s",
+                  ((_quantile("0.99", "moderator_restore_seconds"), "99 %"),), 6),
+            Panel("Accounts in memory", "Accounts whose state each worker holds.", "short",
+                  ((_gauge("sum", "moderator_state_accounts", "instance"), "{{instance}}"),), 6),
+            Panel("Actions in force", "Actions in force that have an end, whose timers each worker holds.", "short",
+                  ((_gauge("sum", "moderator_actions_in_force", "instance"), "{{instance}}"),), 6),
+            Panel("State records read", "Records of topic state read for restores, a second.", "ops",
+                  ((_rate("moderator_restored_records_total", "instance"), "{{instance}}"),), 6),
+            Panel("Packs and versions", "Which policy pack and which release each worker runs. More than one of either should pass soon.", "none",
+                  ((f"moderator_pack_info{{{BY}}}", ""), (f"moderator_build_info{{{BY}}}", "")), 6, type="table"),
+        ),
+    ),
+)  # fmt: skip
+
+
+def _field_config(panel: Panel) -> dict[str, Any]:
+    defaults: dict[str, Any] = {"unit": panel.unit, "min": 0, "color": {"mode": "palette-classic"}}
+    if panel.decimals is not None:
+        defaults["decimals"] = panel.decimals
+    steps: list[dict[str, Any]] = [{"color": "green", "value": None}]
+    if panel.red_above is not None:
+        steps.append({"color": "red", "value": panel.red_above})
+    defaults["thresholds"] = {"mode": "absolute", "steps": steps}
+    if panel.type == "stat":
+        defaults["color"] = {"mode": "thresholds"}
+    if panel.type == "timeseries":
+        defaults["custom"] = {
+            "drawStyle": "line",
+            "lineWidth": 1,
+            "fillOpacity": 20 if panel.stack else 5,
+            "showPoints": "never",
+            "stacking": {"mode": "normal" if panel.stack else "none", "group": "A"},
+        }
+    return {"defaults": defaults, "overrides": []}
+
+
+def _options(panel: Panel) -> dict[str, Any]:
+    if panel.type == "stat":
+        return {
+            "colorMode": "value",
+            "graphMode": "area",
+            "textMode": "auto",
+            "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
+        }
+    if panel.type == "table":
+        return {"showHeader": True}
+    return {
+        "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True},
+        "tooltip": {"mode": "multi", "sort": "desc"},
+    }
+
+
+def _panel(panel: Panel, identity: int, x: int, y: int) -> dict[str, Any]:
+    table = panel.type == "table"
+    built: dict[str, Any] = {
+        "id": identity,
+        "type": panel.type,
+        "title": panel.title,
+        "description": panel.description,
+        "datasource": DATASOURCE,
+        "gridPos": {"x": x, "y": y, "w": panel.width, "h": panel.height},
+        "fieldConfig": _field_config(panel),
+        "options": _options(panel),
+        "targets": [
+            {
+                "refId": chr(ord("A") + index),
+                "datasource": DATASOURCE,
+                "expr": expression,
+                "legendFormat": legend,
+                "format": "table" if table else "time_series",
+                "instant": table,
+                "range": not table,
+            }
+            for index, (expression, legend) in enumerate(panel.queries)
+        ],
+    }
+    if table:
+        built["transformations"] = [
+            {"id": "joinByField", "options": {"byField": "instance", "mode": "outer"}},
+            {
+                "id": "filterFieldsByName",
+                "options": {"include": {"names": ["instance", "pack", "sha256", "version"]}},
+            },
+        ]
+    return built
+
+
+def _variable(name: str, label: str, query: str, *, multi: bool) -> dict[str, Any]:
+    return {
+        "name": name,
+        "label": label,
+        "type": "query",
+        "datasource": DATASOURCE,
+        "query": {"qryType": 1, "query": query, "refId": f"Variable{name.title()}"},
+        "definition": query,
+        "refresh": 2,
+        "sort": 1,
+        "multi": multi,
+        "includeAll": multi,
+        **({"current": {"text": ["All"], "value": ["$__all"]}} if multi else {}),
+    }
+
+
+def build() -> dict[str, Any]:
+    """The dashboard as Grafana reads it."""
+    panels: list[dict[str, Any]] = []
+    y = 0
+    for title, row in ROWS:
+        panels.append(
+            {
+                "id": len(panels) + 1,
+                "type": "row",
+                "title": title,
+                "collapsed": False,
+                "gridPos": {"x": 0, "y": y, "w": COLUMNS, "h": 1},
+                "panels": [],
+            }
+        )
+        y += 1
+        x = line_height = 0
+        for panel in row:
+            if x + panel.width > COLUMNS:
+                x, y, line_height = 0, y + line_height, 0
+            panels.append(_panel(panel, len(panels) + 1, x, y))
+            x += panel.width
+            line_height = max(line_height, panel.height)
+        y += line_height
+    return {
+        "uid": "moderator",
+        "title": "Moderator",
+        "description": "The moderation worker: stream, decisions, faults, state. Written by deploy/grafana/build.py.",
+        "tags": ["moderator"],
+        "schemaVersion": 39,
+        "version": 1,
+        "editable": False,
+        "graphTooltip": 1,
+        "timezone": "browser",
+        "refresh": "10s",
+        "time": {"from": "now-30m", "to": "now"},
+        "annotations": {"list": []},
+        "links": [],
+        "templating": {
+            "list": [
+                {
+                    "name": "datasource",
+                    "label": "Data source",
+                    "type": "datasource",
+                    "query": "prometheus",
+                    "refresh": 1,
+                },
+                _variable("job", "Job", "label_values(moderator_build_info, job)", multi=False),
+                _variable(
+                    "instance",
+                    "Worker",
+                    'label_values(moderator_build_info{job="$job"}, instance)',
+                    multi=True,
+                ),
+            ]
+        },
+        "panels": panels,
+    }
+
+
+def main(arguments: list[str]) -> int:
+    """Writes the file, or with `--check` only compares it."""
+    text = json.dumps(build(), indent=2, ensure_ascii=False) + "\n"
+    if arguments == ["--check"]:
+        same = TARGET.exists() and TARGET.read_text(encoding="utf-8") == text
+        if not same:
+            sys.stderr.write(f"{TARGET.name} is out of date: run python deploy/grafana/build.py\n")
+        return 0 if same else 1
+    if arguments:
+        sys.stderr.write("usage: build.py [--check]\n")
+        return 2
+    TARGET.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

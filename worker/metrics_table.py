@@ -1,0 +1,191 @@
+"""The table of all metrics: name, type, help, labels and the closed set behind each label.
+
+To add a metric, add a row, then run `python -m worker.metrics_table > docs/metrics.md`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from schemas.base import ActionKind, Operation, PolicyId
+from schemas.dead_letters import DeadLetterReason
+from schemas.decisions import DecisionOutcome, PolicyStatus, VerdictOutcome
+from schemas.enforcement import Enforcement
+from schemas.notices import NoticeKind
+from schemas.queue import QueueReason
+from worker.topics import JUDGED, TOPICS, Direction
+
+RATIO_RECORDS = 10_000  # input records that moderator_dead_letter_ratio looks back over
+
+MetricType = Literal["counter", "gauge", "histogram", "info"]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSet:
+    """The values that a label may take.
+
+    `values` is empty when they are known only at run time; `source` says what bounds them then.
+    """
+
+    values: tuple[str, ...]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """One metric. `labels` are pairs of the label's name and its key in LABEL_SETS.
+
+    `buckets` are upper bounds in the metric's unit. With `from_start` the series stand at 0 before anything
+    happened, so that `rate` and `increase` see the first event; those of policies as soon as a pack is set.
+    """
+
+    name: str
+    type: MetricType
+    help: str
+    labels: tuple[tuple[str, str], ...] = ()
+    buckets: tuple[float, ...] = ()
+    from_start: bool = True
+
+
+_POLICIES: tuple[str, ...] = get_args(PolicyId)
+
+_TOPICS = tuple(topic.name for topic in TOPICS if topic.direction is Direction.INPUT or topic.name in JUDGED)
+
+LABEL_SETS: dict[str, LabelSet] = {
+    "policy": LabelSet(_POLICIES, "the policy ids of the contract"),
+    "policy_or_none": LabelSet((*_POLICIES, "none"), "the policy ids of the contract, or `none`"),
+    "topic": LabelSet(_TOPICS, "the topics that are read, without the prefix"),
+    "outcome": LabelSet(get_args(DecisionOutcome), "the outcomes of a decision"),
+    "verdict": LabelSet(get_args(VerdictOutcome), "the outcomes of a verdict"),
+    "status": LabelSet(get_args(PolicyStatus), "the statuses of a policy"),
+    "kind": LabelSet(get_args(ActionKind), "the kinds of action"),
+    "operation": LabelSet(get_args(Operation), "the operations of an action"),
+    "source": LabelSet(get_args(Enforcement.model_fields["source"].annotation), "where an action comes from"),
+    "review": LabelSet(get_args(QueueReason), "the reasons of a queue item"),
+    "notice": LabelSet(get_args(NoticeKind), "the kinds of notice"),
+    "dead_letter": LabelSet(get_args(DeadLetterReason), "the reasons of a dead letter"),
+    "stage": LabelSet(("judge", "publish"), "the two halves of a batch"),
+    "result": LabelSet(
+        ("committed", "aborted", "fenced", "retried"), "how an attempt at a transaction ended"
+    ),
+    "error": LabelSet(("unknown_metric", "unknown_label", "bad_value"), "why a value was not counted"),
+    "signal": LabelSet((), "the signals that the pack in force declares, or `other`"),
+    "partition": LabelSet((), "partition numbers that the worker owns"),
+}
+
+_BATCH_SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+_END_TO_END_SECONDS = (
+    0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0,
+)  # fmt: skip
+_RESTORE_SECONDS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+_BATCH_RECORDS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0)
+
+_POLICY = ("policy", "policy")
+_KIND = ("kind", "kind")
+_TOPIC = ("topic", "topic")
+
+TABLE: tuple[Declared, ...] = (
+    # What came in and what was decided.
+    Declared("moderator_records_total", "counter", "Input records judged or dead-lettered.", (_TOPIC,)),
+    Declared("moderator_decisions_total", "counter", "Decisions, published or only counted.", (_TOPIC, ("outcome", "outcome"))),
+    Declared("moderator_verdicts_total", "counter", "What each policy said, by the policy's status.", (_POLICY, ("status", "status"), ("outcome", "verdict"))),
+    Declared("moderator_actions_total", "counter", "Actions published.", (("policy", "policy_or_none"), _KIND, ("operation", "operation"), ("source", "source"))),
+    Declared("moderator_shadow_actions_total", "counter", "Actions that a policy in shadow would have taken.", (_POLICY, _KIND)),
+    Declared("moderator_review_items_total", "counter", "Items put on the review queue.", (("policy", "policy_or_none"), ("reason", "review"))),
+    Declared("moderator_notices_total", "counter", "Notices to accounts.", (("kind", "notice"),)),
+    # What could not be judged.
+    Declared("moderator_dead_letters_total", "counter", "Records that could not be judged, by input topic.", (_TOPIC, ("reason", "dead_letter"))),
+    Declared("moderator_dead_letter_ratio", "gauge", f"Share of dead letters among this worker's last {RATIO_RECORDS:,} input records."),
+    Declared("moderator_unknown_fields_total", "counter", "Fields in input records that the contract does not know; they are ignored.", (_TOPIC,)),
+    Declared("moderator_uncovered_language_total", "counter", "Subjects on which a policy abstained because it does not cover their language.", (_POLICY,)),
+    # Rules, signals and breakers.
+    Declared("moderator_rule_failures_total", "counter", "Evaluations of a rule that failed; the subject went to review.", (_POLICY,)),
+    Declared("moderator_rule_degraded", "gauge", "1 while a policy's rule keeps failing, else 0.", (_POLICY,)),
+    Declared("moderator_signal_failures_total", "counter", "Measurements of a signal that failed.", (("signal", "signal"),)),
+    Declared("moderator_breaker_open", "gauge", "1 while a policy's actions of a kind are held for review because too many came, else 0.", (_POLICY, _KIND)),
+    Declared("moderator_breaker_held_total", "counter", "Actions held for review by an open breaker.", (_POLICY, _KIND)),
+    # Batches, transactions, latency.
+    Declared("moderator_batch_records", "histogram", "Records of a batch.", (), _BATCH_RECORDS),
+    Declared("moderator_batch_seconds", "histogram", "Time to judge a batch, and to publish and commit it.", (("stage", "stage"),), _BATCH_SECONDS),
+    Declared("moderator_end_to_end_seconds", "histogram", "Time from the broker's append of a record to the committed action that follows from it.", (), _END_TO_END_SECONDS),
+    Declared("moderator_transactions_total", "counter", "Attempts to commit a batch.", (("result", "result"),)),
+    Declared("moderator_last_commit_timestamp_seconds", "gauge", "When the last batch was committed, Unix time; 0 before the first."),
+    # Partitions and state.
+    Declared("moderator_consumer_lag_records", "gauge", "Records between the worker's position and the last stable offset.", (_TOPIC, ("partition", "partition"))),
+    Declared("moderator_partitions_assigned", "gauge", "Partition numbers that this worker owns."),
+    Declared("moderator_restore_seconds", "histogram", "Time to restore the state of one partition.", (), _RESTORE_SECONDS),
+    Declared("moderator_restored_records_total", "counter", "State records read to restore partitions."),
+    Declared("moderator_state_accounts", "gauge", "Accounts whose state this worker holds in memory."),
+    Declared("moderator_actions_in_force", "gauge", "Actions in force that have an end, whose timers this worker holds."),
+    # The process.
+    Declared("moderator_watchdog_seconds", "gauge", "Time since the event loop's last heartbeat, read at the scrape.", from_start=False),
+    Declared("moderator_loop_lag_seconds", "gauge", "How late the event loop's last heartbeat ran."),
+    Declared("moderator_pack_info", "info", "The policy pack in force: its id and SHA-256; the value is 1."),
+    Declared("moderator_build_info", "info", "The worker's version; the value is 1."),
+    Declared("moderator_metrics_errors_total", "counter", "Values that were not counted because metric or label was never declared.", (("reason", "error"),)),
+)  # fmt: skip
+METRICS: dict[str, Declared] = {metric.name: metric for metric in TABLE}
+
+_INFO_LABELS = {"moderator_pack_info": ("pack", "sha256"), "moderator_build_info": ("version",)}
+
+# What else /metrics shows; queries may name these too.
+PROCESS_METRICS = (
+    "process_cpu_seconds_total", "process_max_fds", "process_open_fds", "process_resident_memory_bytes",
+    "process_start_time_seconds", "process_virtual_memory_bytes", "python_gc_collections_total",
+    "python_gc_objects_collected_total", "python_gc_objects_uncollectable_total", "python_info",
+)  # fmt: skip
+
+
+def series_names(metric: Declared) -> tuple[str, ...]:
+    """The names that queries use: a histogram is three, every other metric its own."""
+    if metric.type == "histogram":
+        return tuple(f"{metric.name}_{suffix}" for suffix in ("bucket", "count", "sum"))
+    return (metric.name,)
+
+
+def label_names(metric: Declared) -> tuple[str, ...]:
+    """The names of a metric's labels, those of info metrics included; without a histogram's `le`."""
+    return _INFO_LABELS.get(metric.name) or tuple(label for label, _ in metric.labels)
+
+
+def markdown() -> str:
+    """The page `docs/metrics.md`."""
+    lines = [
+        "# Metrics",
+        "",
+        "<!-- Written by `python -m worker.metrics_table`; a test compares. Edit worker/metrics_table.py instead. -->",
+        "",
+        "`/metrics` on the worker's HTTP port, in Prometheus text or OpenMetrics as the client asks for. These names, labels",
+        "and units are part of the contract: a release only adds to them. Durations are in seconds; no label ever holds an id,",
+        "a text or an address. One worker is one target; there are no `_created` series.",
+        "",
+        "| metric | type | labels | help |",
+        "|---|---|---|---|",
+    ]
+    for metric in TABLE:
+        labels = ", ".join(
+            f"{label} ({label_set})" if label != label_set else label for label, label_set in metric.labels
+        ) or ", ".join(_INFO_LABELS.get(metric.name, ()))
+        lines.append(f"| `{metric.name}` | {metric.type} | {labels} | {metric.help} |")
+    lines += [
+        "",
+        "Beside them stand Prometheus' usual figures of a process: " + ", ".join(f"`{name}`" for name in PROCESS_METRICS) + ".",
+        "",
+        "## Values of the labels",
+        "",
+        "| label set | values | from |",
+        "|---|---|---|",
+    ]  # fmt: skip
+    for name, label_set in LABEL_SETS.items():
+        values = " ".join(f"`{value}`" for value in label_set.values) or "known when the worker runs"
+        lines.append(f"| {name} | {values} | {label_set.source} |")
+    lines += ["", "## Buckets", "", "| histogram | upper bounds |", "|---|---|"]
+    for metric in TABLE:
+        if metric.buckets:
+            lines.append(f"| `{metric.name}` | {' '.join(f'{bound:g}' for bound in metric.buckets)} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(markdown(), end="")  # noqa: T201  # a generator: its output is the page
