@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from schemas.accounts import AccountRecord
-from schemas.posts import Post, PostRef, Profile
+from schemas.posts import Post, PostRef, Profile, Surface, Text
 from worker.engine.assess import Assessor
 from worker.engine.chain import Judgement
 from worker.engine.contract import Subject
-from worker.engine.registry import LoadedPolicy, Pack, PackError, Problem
+from worker.engine.registry import LoadedPolicy, Pack, PackError, Problem, read_toml
 from worker.engine.subjects import account_subject, post_subject
 
 CASE_TIME = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)  # cases are judged at one fixed time
@@ -28,11 +27,11 @@ class Case(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Annotated[str, Field(min_length=1)]
-    text: str
+    text: Text
     expect: Literal["violation", "review", "clear", "abstain"]
     why: Annotated[str, Field(min_length=1)]
     lang: str | None = "en"
-    surface: str = "post"
+    surface: Surface = "post"
     in_reply_to: str | None = None
     quotes: str | None = None
     author: dict[str, str | int | bool] | None = None
@@ -40,6 +39,15 @@ class Case(BaseModel):
     profile: bool = False
     at_least: Annotated[float, Field(ge=0, le=1)] | None = None
     evidence: tuple[str, ...] = ()
+
+    @field_validator("author")
+    @classmethod
+    def _known_author(cls, author: dict[str, str | int | bool] | None) -> dict[str, str | int | bool] | None:
+        unknown = set(author or ()) - set(Profile.model_fields)
+        if unknown:  # a record may carry more than the contract names, a case must not be misspelt
+            raise ValueError(f"a profile has no {', '.join(sorted(unknown))}")
+        Profile.model_validate(author or {})
+        return author
 
     def subject(self) -> Subject:
         """The case as the rules see it."""
@@ -101,18 +109,11 @@ def read_cases(loaded: LoadedPolicy) -> tuple[Case, ...]:
     Raises:
       PackError: the file is missing or malformed.
     """
-    file = loaded.cases_path
-    try:
-        return _CaseFile.model_validate(tomllib.loads(file.read_text(encoding="utf-8"))).case
-    except OSError as error:
-        raise PackError([Problem(file, None, f"cannot be read: {error.strerror}")]) from error
-    except tomllib.TOMLDecodeError as error:
-        raise PackError([Problem(file, None, f"not valid TOML: {error}")]) from error
-    except ValidationError as error:
-        faults = error.errors(include_url=False, include_input=False)
-        raise PackError(
-            [Problem(file, None, f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}") for fault in faults]
-        ) from error
+    problems: list[Problem] = []
+    cases = read_toml(loaded.cases_path, _CaseFile, problems)
+    if cases is None:
+        raise PackError(problems)
+    return cases.case
 
 
 def run_cases(pack: Pack, only: Sequence[str] = ()) -> list[CaseResult]:
@@ -131,9 +132,15 @@ def run_cases(pack: Pack, only: Sequence[str] = ()) -> list[CaseResult]:
         assessments = assessor.assess_subjects([case.subject() for case in cases], [CASE_TIME] * len(cases))
         for case, assessment in zip(cases, assessments, strict=True):
             judgement = next(j for j in assessment.judgements if j.loaded is loaded)
-            line = next((n for n, text in enumerate(lines, 1) if case.name in text), 0)
+            line = _line_of_case(lines, case.name)
             results.append(_result(loaded, case, judgement, line))
     return results
+
+
+def _line_of_case(lines: Sequence[str], name: str) -> int:
+    """The 1-based line on which a case's name is given; 0 when it is written in another way."""
+    named = (n for n, line in enumerate(lines, 1) if line.lstrip().startswith("name") and f'"{name}"' in line)
+    return next(named, 0)
 
 
 def _result(loaded: LoadedPolicy, case: Case, judgement: Judgement, line: int) -> CaseResult:

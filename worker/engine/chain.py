@@ -21,7 +21,7 @@ class Judgement:
     `outcome` is the verdict's, or `failed` when the rule or a signal that it needs did not work.
     `uncovered` says that the policy does not cover the subject's language; `doubtful` that a person must
     look: the score lies in the review band, or something fired in a language that the policy cannot read.
-    `error` is the type of what a failed rule raised.
+    `asked` is False where the rule did not have to run.
     """
 
     loaded: LoadedPolicy
@@ -30,7 +30,7 @@ class Judgement:
     evidence: tuple[Evidence, ...] = ()
     uncovered: bool = False
     doubtful: bool = False
-    error: str = ""
+    asked: bool = True
 
     @property
     def enforced(self) -> bool:
@@ -50,7 +50,7 @@ class Chain:
         statuses = {"enforce", "shadow", "draft"} if drafts else {"enforce", "shadow"}
         self.policies = tuple(loaded for loaded in policies if loaded.policy.status in statuses)
         self._quiet: dict[tuple[str | None, bool], tuple[Judgement, ...]] = {}
-        self._needs = frozenset().union(*(loaded.rule.needs for loaded in self.policies))
+        self._gates = frozenset().union(*(loaded.gate for loaded in self.policies))
 
     def run(self, subject: Subject, signals: Signals, now: datetime) -> tuple[Judgement, ...]:
         """Judges a subject; one judgement a policy, in order. The same inputs give the same answer."""
@@ -60,8 +60,8 @@ class Chain:
         return tuple(self._judge(loaded, subject, signals, context) for loaded in self.policies)
 
     def silent(self, signals: Signals) -> bool:
-        """Whether nothing that any rule needs fired or failed, so that `quiet` is the answer."""
-        return not signals.failed and signals.fired.isdisjoint(self._needs)
+        """Whether nothing that any rule waits for fired, and nothing failed, so that `quiet` is the answer."""
+        return not signals.failed and signals.fired.isdisjoint(self._gates)
 
     def quiet(self, lang: str | None, has_text: bool) -> tuple[Judgement, ...]:
         """The judgements of a subject in which nothing fired, shared between all such subjects."""
@@ -79,14 +79,14 @@ class Chain:
         rule, policy = loaded.rule, loaded.policy
         broken = signals.failed & rule.needs
         if broken:
-            return Judgement(loaded, "failed", error=f"signal {min(broken)}")
-        if signals.fired.isdisjoint(rule.needs):
+            return _failed(loaded, f"the signal {min(broken)} could not be measured")
+        if signals.fired.isdisjoint(loaded.gate):
             return _unfired(loaded, subject.lang, bool(subject.fields))
         try:
             verdict = rule.evaluate(subject, signals, context)
-            _check(verdict)
+            _check(verdict, subject)
         except Exception as error:  # noqa: BLE001  # one rule's fault must not silence the others; it is counted and reviewed
-            return Judgement(loaded, "failed", error=type(error).__name__)
+            return _failed(loaded, f"the rule raised {type(error).__name__}")
         score, evidence = verdict.score, verdict.evidence[:MAX_EVIDENCE]
         if verdict.outcome is Outcome.ABSTAIN:
             return Judgement(loaded, "abstain", uncovered=not policy.covers(subject.lang))
@@ -105,13 +105,20 @@ class Chain:
         )
 
 
+def _failed(loaded: LoadedPolicy, detail: str) -> Judgement:
+    """A failure, which says what failed to whoever reviews the subject and mends the rule."""
+    return Judgement(
+        loaded, "failed", evidence=(Evidence("engine.rule-failed", "record", None, None, 0.0, detail),)
+    )
+
+
 def _unfired(loaded: LoadedPolicy, lang: str | None, has_text: bool) -> Judgement:
     if not loaded.policy.covers(lang):
-        return Judgement(loaded, ABSTAIN.outcome.value, uncovered=True)
-    return Judgement(loaded, CLEAR.outcome.value if has_text else ABSTAIN.outcome.value)
+        return Judgement(loaded, ABSTAIN.outcome.value, uncovered=True, asked=False)
+    return Judgement(loaded, CLEAR.outcome.value if has_text else ABSTAIN.outcome.value, asked=False)
 
 
-def _check(verdict: Verdict) -> None:
+def _check(verdict: Verdict, subject: Subject) -> None:
     """Refuses nonsense from a rule, so that it counts as failed and not as a verdict."""
     if not isinstance(verdict, Verdict) or not isinstance(verdict.outcome, Outcome):
         raise TypeError("a rule returns a Verdict")
@@ -119,3 +126,15 @@ def _check(verdict: Verdict) -> None:
         raise ValueError("a score lies in 0..1")
     if verdict.outcome is Outcome.VIOLATION and not verdict.evidence:
         raise ValueError("a violation carries evidence")
+    for item in verdict.evidence:
+        # What the records' models would refuse must fail here, where it is this rule's failure alone.
+        if not isinstance(item, Evidence) or not 0.0 <= item.score <= 1.0:
+            raise ValueError("evidence scores in 0..1")
+        span = (item.start, item.end)
+        if span == (None, None):
+            continue
+        if item.start is None or item.end is None or not 0 <= item.start <= item.end:
+            raise ValueError("evidence has a span or none")
+        text = subject.fields.get(item.field)
+        if text is not None and item.end > len(text):
+            raise ValueError("evidence lies inside its field")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -68,7 +68,7 @@ class RuleContext:
     counts: Mapping[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)  # not frozen: one is made for every post, and freezing triples the cost
 class Subject:
     """What is judged: a post, or an account's profile.
 
@@ -92,12 +92,13 @@ class RuleProcessor(Protocol):
     """The executable check of one policy.
 
     `needs` are the dotted names of the signals it reads. The chain skips a rule, as CLEAR, only when
-    all of them ran and none fired. A rule answers one question: it never names an action, writes a
+    all of them ran and none fired; or, where the rule has a `gate` (a part of `needs` without which the
+    others mean nothing), when none of those fired. A rule answers one question: it never names an action, writes a
     counter, logs text or sees another rule's verdict. Whatever it raises is contained by the chain
     and makes it *failed*, never clear.
     """
 
-    needs: frozenset[str]
+    needs: Set[str]
 
     def __init__(self, policy: Policy) -> None: ...
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from schemas.enforcement import Enforcement, EvidenceItem, RecordRef, Strikes
 from schemas.enforcement import Subject as SubjectRef
@@ -15,6 +15,7 @@ from worker.engine.decide import Ruling, mode_strength, strength
 from worker.engine.ids import action_id, digest
 from worker.engine.policy import PolicyAction
 from worker.engine.state import DAY, REMEMBERED_ITEMS, Account, InForce
+from worker.engine.times import LAST_MS, later
 
 MAX_DETAIL = 256
 _FAILED_DUE_HOURS = 24
@@ -44,7 +45,7 @@ class Effects:
     actions: list[Enforcement] = field(default_factory=list)
     items: list[QueueItem] = field(default_factory=list)
     held: list[tuple[str, str]] = field(default_factory=list)  # (policy, kind) stopped by a breaker
-    shadow: list[tuple[str, str]] = field(default_factory=list)
+    forgotten: list[str] = field(default_factory=list)  # items that the account's record has no room for
 
 
 def enforce(case: Case, ruling: Ruling, account: Account, breakers: Breakers) -> Effects:
@@ -78,7 +79,8 @@ def enforce(case: Case, ruling: Ruling, account: Account, breakers: Breakers) ->
     for item in effects.items:
         account.items[item.item_id] = case.post_id
     while len(account.items) > REMEMBERED_ITEMS:
-        del account.items[next(iter(account.items))]
+        effects.forgotten.append(oldest := next(iter(account.items)))
+        del account.items[oldest]
     return effects
 
 
@@ -133,7 +135,10 @@ def _apply(
     account: Account,
     effects: Effects,
 ) -> None:
-    judgement, rung = ruling.violations[0]
+    # What a breaker held adds no strike: the strictest policy of which an action goes out counts.
+    judgement, rung = next(
+        pair for pair in ruling.violations if any(pair[0] is cause for cause, _, _ in allowed)
+    )
     policy = judgement.loaded.policy
     account.add_strikes(policy.id, rung.strikes, case.now_ms + policy.strike_days * DAY, case.now_ms)
     active = account.active_strikes(case.now_ms)
@@ -156,7 +161,9 @@ def _apply(
 
 
 def _expires_ms(case: Case, action: PolicyAction) -> int | None:
-    return None if action.duration_hours is None else case.now_ms + action.duration_hours * 3_600_000
+    if action.duration_hours is None:
+        return None
+    return min(case.now_ms + action.duration_hours * 3_600_000, LAST_MS)
 
 
 def _record(
@@ -176,7 +183,7 @@ def _record(
         post_id=case.post_id,
         label=action.label,
         mode=action.mode,
-        expires_at=None if hours is None else case.now + timedelta(hours=hours),
+        expires_at=None if hours is None else later(case.now, hours=hours),
         policy=policy.id,
         policy_version=policy.version,
         pack=case.pack_id,
@@ -245,7 +252,7 @@ def _item(
         proposed=proposed,
         evidence=evidence_items(judgement.evidence),
         priority=priority,
-        due_at=case.now + timedelta(hours=due_hours or policy.review.due_hours),
+        due_at=later(case.now, hours=due_hours or policy.review.due_hours),
         appeal_id=None,
         created_at=case.now,
         record=case.record,

@@ -7,6 +7,7 @@ and changes only memory; whoever calls publishes what came back and never judges
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -66,8 +67,9 @@ class PartitionJudge:
         self.breakers = Breakers()
         # What stands under "shell" is the streaming shell's own; everything else is the engine's.
         self.partition_record: dict[str, Any] = {"schema_version": 1, "shell": {}}
+        self.failing: dict[str, bool] = {}  # whether each policy's rule failed when it was last asked
         self._chain = Chain(pack.policies)
-        self._silences: dict[tuple[str | None, bool], int] = {}
+        self._silences: dict[tuple[str, str | None, bool], int] = {}
 
     # -- state ---------------------------------------------------------------------------------------
 
@@ -96,6 +98,8 @@ class PartitionJudge:
     def judge(self, records: Sequence[Record]) -> Judged:
         """Judges one batch in order. Every record ends as one counted decision or one dead letter."""
         judged = Judged()
+        for topic, times in Counter(record.topic for record in records).items():
+            judged.count("moderator_records_total", topic, by=times)
         models = [self._decode(record, judged) for record in records]
         subjects: list[Subject] = []
         for model in models:
@@ -114,14 +118,20 @@ class PartitionJudge:
             else:
                 # Reports, appeals, reviews, media signals, observations and findings: read and counted.
                 judged.count("moderator_decisions_total", record.topic, "clear")
-        for silence, times in self._silences.items():
-            self._tally(self._chain.quiet(*silence), times, judged)
+        for (topic, lang, has_text), times in self._silences.items():
+            self._tally(self._chain.quiet(lang, has_text), times, judged)
+            if not self.publish_all:
+                judged.count("moderator_decisions_total", topic, "clear", by=times)
         self._silences.clear()
         self._collect(judged)
         return judged
 
     def expire(self, now: datetime) -> Judged:
-        """Publishes a `reverse` for each action whose time is over, and drops what cannot be appealed any more."""
+        """Publishes a `reverse` for each action whose time is over, and drops what cannot be appealed any more.
+
+        The account's record stays as it is: whether an action is in force is told by each record's own time,
+        so a late record is judged the same whether or not this ran before it.
+        """
         judged = Judged()
         now_ms = (now - _EPOCH) // timedelta(milliseconds=1)
         for action in self.ledger.ended(now_ms):
@@ -134,9 +144,6 @@ class PartitionJudge:
             )
             judged.count("moderator_actions_total", action.policy, action.kind, "reverse", reverse.source)
             judged.count("moderator_notices_total", "reversal")
-            if action.account_id in self.accounts:
-                self.accounts.get(action.account_id).forget(action.action_id)
-                self.accounts.touch(action.account_id)
         self._collect(judged)
         return judged
 
@@ -150,7 +157,6 @@ class PartitionJudge:
 
     def _decode(self, record: Record, judged: Judged) -> Any:
         """The record's model, or None after it became a dead letter."""
-        judged.count("moderator_records_total", record.topic)
         if record.topic == "policies":
             return record  # chunks and tombstones of packs; the pack's own reader checks them
         try:
@@ -237,9 +243,11 @@ class PartitionJudge:
     ) -> None:
         if self._chain.silent(signals):
             # Nearly every post ends here: silences are counted by kind, and told apart once per batch.
-            silence = (subject.lang, bool(subject.fields))
+            silence = (record.topic, subject.lang, bool(subject.fields))
             self._silences[silence] = self._silences.get(silence, 0) + 1
-            judgements = self._chain.quiet(*silence)
+            if not self.publish_all:
+                return
+            judgements = self._chain.quiet(subject.lang, bool(subject.fields))
             notable = False
         else:
             judgements = self._chain.run(subject, signals, now)
@@ -263,11 +271,13 @@ class PartitionJudge:
             judgements=judgements, effects=effects, active=account.active_strikes(now_ms),
             uncovered=_uncovered(subject, judgements),
         )  # fmt: skip
-        self._publish(effects, subject.lang, judged)
+        if effects.actions:
+            judged.acted.append(record.timestamp)
+        self._publish(effects, judged)
 
     # -- what follows --------------------------------------------------------------------------------
 
-    def _publish(self, effects: Effects, lang: str | None, judged: Judged) -> None:
+    def _publish(self, effects: Effects, judged: Judged) -> None:
         order = {"label": 0, "remove": 1, "suspend": 2}
         for action in sorted(effects.actions, key=lambda a: order[a.kind]):
             value = encode(action)
@@ -282,9 +292,11 @@ class PartitionJudge:
             self.ledger.add_item(item.item_id, value)
             judged.count("moderator_review_items_total", item.policy or "none", item.reason)
         for action in effects.actions:
-            notice = action_notice(action, lang)
+            notice = action_notice(action)
             judged.outputs.append(Output("notices", action.account_id.encode(), encode(notice)))
             judged.count("moderator_notices_total", notice.kind)
+        for item_id in effects.forgotten:
+            self.ledger.drop(item_id)
         for policy, kind in effects.held:
             judged.count("moderator_breaker_held_total", policy, kind)
 
@@ -359,6 +371,9 @@ class PartitionJudge:
             judged.count("moderator_verdicts_total", policy.id, policy.status, judgement.outcome, by=times)
             if judgement.outcome == "failed":
                 judged.count("moderator_rule_failures_total", policy.id, by=times)
+                self.failing[policy.id] = True
+            elif judgement.asked:
+                self.failing[policy.id] = False
             if judgement.uncovered:
                 judged.count("moderator_uncovered_language_total", policy.id, by=times)
             if policy.status == "shadow" and judgement.outcome == "violation":

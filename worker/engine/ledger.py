@@ -23,7 +23,10 @@ class Ledger:
     """
 
     def __init__(self) -> None:
-        self._ending: dict[str, bytes] = {}  # id -> the action's record, as published
+        # An action's record as published with its end, and when an ended action's record may go. One id can be
+        # applied again (a post judged anew after its id was forgotten): what a heap says of an older time is void.
+        self._ending: dict[str, tuple[int, bytes]] = {}
+        self._ended: dict[str, int] = {}
         self._items: dict[str, bytes] = {}
         self._due: list[tuple[int, str]] = []  # when each action ends
         self._stale: list[tuple[int, str]] = []  # when each ended action's record may go
@@ -41,18 +44,16 @@ class Ledger:
 
     def restore(self, name: str, value: bytes | None) -> None:
         """Takes one `x:` record; a later record of the same id replaces an earlier one."""
-        self._ending.pop(name, None)
-        self._items.pop(name, None)
+        self._forget(name)
         if value is None:
             return
         record = from_json(value)
         if "item" in record:
             self._items[name] = to_json(record["item"])
         elif record.get("ended"):
-            heapq.heappush(self._stale, (record["ended"] + APPEAL_DAYS * DAY, name))
+            self._keep_until(record["ended"] + APPEAL_DAYS * DAY, name)
         elif record["expires"] is not None:
-            self._ending[name] = to_json(record["action"])
-            heapq.heappush(self._due, (record["expires"], name))
+            self._end_at(record["expires"], name, to_json(record["action"]))
 
     def add_action(self, action: Enforcement, value: bytes) -> None:
         """Notes an applied action with its published bytes."""
@@ -60,9 +61,9 @@ class Ledger:
             None if action.expires_at is None else (action.expires_at - _EPOCH) // timedelta(milliseconds=1)
         )
         self._write(action.action_id, b'"expires":%s,"action":%s' % (_number(expires), value))
+        self._forget(action.action_id)
         if expires is not None:
-            self._ending[action.action_id] = value
-            heapq.heappush(self._due, (expires, action.action_id))
+            self._end_at(expires, action.action_id, value)
 
     def add_item(self, item_id: str, value: bytes) -> None:
         """Notes an open review item with its published bytes."""
@@ -79,27 +80,43 @@ class Ledger:
 
     def drop(self, name: str) -> None:
         """Forgets an action or item: its account was erased."""
-        self._ending.pop(name, None)
-        self._items.pop(name, None)
+        self._forget(name)
         self._changed[b"x:" + name.encode()] = None
 
     def ended(self, now: int) -> Iterator[Enforcement]:
         """The actions whose time is over by `now`, in the order of their ends; each is given once."""
         while self._due and self._due[0][0] <= now:
             expires, name = heapq.heappop(self._due)
-            value = self._ending.pop(name, None)
-            if value is None:  # reversed or erased before its time
+            end, value = self._ending.get(name, (None, b""))
+            if end != expires:  # reversed or erased before its time, or applied again with a later end
                 continue
+            del self._ending[name]
             self._write(name, b'"expires":%d,"ended":%d,"action":%s' % (expires, expires, value))
-            heapq.heappush(self._stale, (expires + APPEAL_DAYS * DAY, name))
+            self._keep_until(expires + APPEAL_DAYS * DAY, name)
             yield Enforcement.model_validate_json(value)
         while self._stale and self._stale[0][0] <= now:
-            self._changed[b"x:" + heapq.heappop(self._stale)[1].encode()] = None
+            time, name = heapq.heappop(self._stale)
+            if self._ended.get(name) == time:
+                del self._ended[name]
+                self._changed[b"x:" + name.encode()] = None
 
     def flush(self) -> dict[bytes, bytes | None]:
         """What changed since the last flush, by key of the `state` topic."""
         changed, self._changed = self._changed, {}
         return changed
+
+    def _end_at(self, expires: int, name: str, value: bytes) -> None:
+        self._ending[name] = (expires, value)
+        heapq.heappush(self._due, (expires, name))
+
+    def _keep_until(self, time: int, name: str) -> None:
+        self._ended[name] = time
+        heapq.heappush(self._stale, (time, name))
+
+    def _forget(self, name: str) -> None:
+        self._ending.pop(name, None)
+        self._ended.pop(name, None)
+        self._items.pop(name, None)
 
     def _write(self, name: str, body: bytes) -> None:
         self._changed[b"x:" + name.encode()] = b'{"schema_version":1,' + body + b"}"

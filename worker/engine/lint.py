@@ -127,7 +127,7 @@ def _sheet(loaded: LoadedPolicy, bank: SignalBank, declared: Mapping[str, frozen
     files = {terms.file for terms in loaded.policy.terms if terms.file is not None}
     return Sheet(
         policy=loaded.policy,
-        needs=loaded.rule.needs,
+        needs=frozenset(loaded.rule.needs),
         policy_file=policy_file,
         policy_text=_text(policy_file),
         rule_file=rule_file,

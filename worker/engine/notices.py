@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from schemas.base import format_time
 from schemas.enforcement import Enforcement
 from schemas.notices import Notice
 from worker.engine.ids import digest
 from worker.engine.state import APPEAL_DAYS
+from worker.engine.times import later
 
 _CONSEQUENCES = {
     ("label", "post"): "Your post was given the label “{detail}”.",
@@ -39,9 +40,9 @@ def found_in(action: Enforcement) -> str:
     return "; ".join(found)
 
 
-def action_notice(action: Enforcement, lang: str | None) -> Notice:
+def action_notice(action: Enforcement) -> Notice:
     """The notice of an action applied. An appeal is possible for 20 days from the decision."""
-    until = action.decided_at + timedelta(days=APPEAL_DAYS)
+    until = later(action.decided_at, days=APPEAL_DAYS)
     consequence, found = consequence_of(action), found_in(action)
     body = (
         f"{consequence} It broke this rule: “{action.clause}” We found: {found}. "

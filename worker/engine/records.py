@@ -40,12 +40,14 @@ class Judged:
 
     `outputs` are in the order of the records. `state` maps keys of the `state` topic to their new
     values, each key once (None is a tombstone). `tally` counts what happened, for metrics: keys are
-    `(metric name, *label values)` as `worker.metrics` declares them.
+    `(metric name, *label values)` as `worker.metrics` declares them. `acted` holds the broker's timestamp of
+    each record that an action follows from, for latency.
     """
 
     outputs: list[Output] = field(default_factory=list)
     state: dict[bytes, bytes | None] = field(default_factory=dict)
     tally: dict[tuple[str, ...], int] = field(default_factory=dict)
+    acted: list[int] = field(default_factory=list)
 
     def count(self, metric: str, *labels: str, by: int = 1) -> None:
         """Adds to a counter of this batch."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
+import sys
 import tomllib
-from collections.abc import Sequence
+import traceback
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -46,11 +48,12 @@ class PackError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class LoadedPolicy:
-    """A policy with its rule, ready to judge."""
+    """A policy with its rule, ready to judge. `gate` holds the signals without which the rule is not asked."""
 
     policy: Policy
     rule: RuleProcessor
     folder: Path
+    gate: frozenset[str]
 
     @property
     def cases_path(self) -> Path:
@@ -95,8 +98,11 @@ def load_pack(
     """
     root = (path or DEFAULT_PACK).resolve()
     problems: list[Problem] = []
-    about = _read(root / "pack.toml", _PackFile, problems)
+    about = read_toml(root / "pack.toml", _PackFile, problems)
     folders = sorted(p.parent for p in root.glob("*/policy.toml")) if root.is_dir() else []
+    if root.is_dir():
+        for folder in sorted(p.parent for p in root.glob("*/rule.py") if p.parent not in folders):
+            problems.append(Problem(folder / "policy.toml", None, "is missing, but the folder has a rule.py"))
     if not folders and not problems:
         problems.append(Problem(root, None, "holds no policy: expected folders with a policy.toml"))
     found: dict[str, LoadedPolicy] = {}
@@ -124,11 +130,9 @@ def load_pack(
     if bank is not None:
         for loaded in policies:
             for name in sorted(loaded.rule.needs - bank.names):
-                problems.append(
-                    Problem(
-                        loaded.folder / "rule.py", None, f'needs the signal "{name}", which nothing measures'
-                    )
-                )
+                file = loaded.folder / "rule.py"
+                line = _line_of(file, f'"{name}"') if file.exists() else None
+                problems.append(Problem(file, line, f'needs the signal "{name}", which nothing measures'))
     if problems or bank is None or about is None:
         raise PackError(problems)
     return Pack(about.id, _sha256(root), about.rules_date, policies, bank, root)
@@ -136,7 +140,7 @@ def load_pack(
 
 def _load_policy(folder: Path, problems: list[Problem]) -> LoadedPolicy | None:
     file = folder / "policy.toml"
-    policy = _read(file, Policy, problems)
+    policy = read_toml(file, Policy, problems)
     if policy is None:
         return None
     if policy.id.replace("-", "_") != folder.name:
@@ -152,14 +156,19 @@ def _load_policy(folder: Path, problems: list[Problem]) -> LoadedPolicy | None:
     try:
         rule = _rule_class(folder)(policy)
     except Exception as error:  # noqa: BLE001  # a rule is foreign code: its fault is a problem of the pack
+        reason = f"the rule cannot be made: {type(error).__name__}: {error}"
+        problems.append(Problem(folder / "rule.py", _line_of_error(folder / "rule.py", error), reason))
+        return None
+    needs = getattr(rule, "needs", None)
+    gate = getattr(rule, "gate", needs)
+    if not isinstance(needs, Set) or not isinstance(gate, Set) or not gate or not gate <= needs:
         problems.append(
-            Problem(folder / "rule.py", None, f"the rule cannot be made: {type(error).__name__}: {error}")
+            Problem(
+                folder / "rule.py", None, "Rule.needs must be a set of signal names, Rule.gate a part of it"
+            )
         )
         return None
-    if not isinstance(getattr(rule, "needs", None), frozenset):
-        problems.append(Problem(folder / "rule.py", None, "Rule.needs must be a frozenset of signal names"))
-        return None
-    return LoadedPolicy(policy, rule, folder)
+    return LoadedPolicy(policy, rule, folder, frozenset(gate))
 
 
 def _rule_class(folder: Path) -> type[RuleProcessor]:
@@ -173,11 +182,12 @@ def _rule_class(folder: Path) -> type[RuleProcessor]:
         if spec is None or spec.loader is None:
             raise ImportError(f"cannot import {file}")
         module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module  # dataclasses look their module up by name
         spec.loader.exec_module(module)
     return cast(type[RuleProcessor], module.Rule)
 
 
-def _read(file: Path, model: type[M], problems: list[Problem]) -> M | None:
+def read_toml(file: Path, model: type[M], problems: list[Problem]) -> M | None:
     """Reads a TOML file into a model, or notes what is wrong with it, where."""
     try:
         text = file.read_text(encoding="utf-8")
@@ -207,7 +217,19 @@ def _toml_place(message: str) -> tuple[str, int | None]:
 
 
 def _line_of(file: Path, needle: str) -> int | None:
-    return next((n for n, line in enumerate(file.read_text().splitlines(), 1) if needle in line), None)
+    return next(
+        (n for n, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1) if needle in line), None
+    )
+
+
+def _line_of_error(file: Path, error: Exception) -> int | None:
+    """The line of a rule's file at which it cannot be read, or from which it raised."""
+    if isinstance(error, SyntaxError):
+        return error.lineno
+    lines = [
+        frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)
+    ]
+    return lines[-1] if lines else None
 
 
 def _line_of_path(text: str, data: object, path: tuple[int | str, ...]) -> int | None:

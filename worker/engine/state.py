@@ -12,9 +12,14 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
+from worker.engine.ids import digest
+
 DAY = 86_400_000
 REMEMBERED_POSTS = 512
 REMEMBERED_FOR = DAY
+LONGEST_REMEMBERED = (
+    64  # code points of a post id that is kept as it is; 512 long ones would not fit a record
+)
 REMEMBERED_ACTIONS = 64
 REMEMBERED_ITEMS = 64
 APPEAL_DAYS = 20
@@ -59,6 +64,8 @@ class Account:
 
     def seen(self, post_id: str, now: int) -> bool:
         """Whether a post id was seen within the last 512 posts and 24 hours; remembers it if not."""
+        if len(post_id) > LONGEST_REMEMBERED:
+            post_id = digest("post", post_id)
         recent = self.recent
         if recent.get(post_id, -REMEMBERED_FOR) > now - REMEMBERED_FOR:
             return True
@@ -87,10 +94,6 @@ class Account:
             oldest = next((a for a in standing if a.subject_type != "account"), standing[0])
             standing.remove(oldest)
         self.actions = [*standing, action]
-
-    def forget(self, action_id: str) -> None:
-        """Drops an action that was reversed."""
-        self.actions = [a for a in self.actions if a.action_id != action_id]
 
     def to_bytes(self) -> bytes:
         """The record as it stands in the `state` topic; parts that are empty are left out."""

@@ -348,3 +348,30 @@ def test_a_reversal_is_published_once_even_after_a_restore(pack: Pack, feed: Fee
     assert second.expire(START + timedelta(days=2)).outputs == []
     late = second.expire(START + timedelta(days=22))
     assert [value for key, value in late.state.items() if key.startswith(b"x:")] == [None]
+
+
+def test_a_dead_letter_fits_one_request_whatever_key_and_headers_hold(judge: PartitionJudge) -> None:
+    headers = tuple((f"h{n}", b"x" * 10_000) for n in range(100))
+    record = Record("posts", 0, 5, 0, b"k" * 900_000, b"{" + b"x" * (512 * 1024 - 1), headers)
+    (output,) = judge.judge([record]).outputs
+    assert output.value is not None
+    assert len(output.value) + len(output.key) < 1_000_000
+    (letter,) = outputs(judge.judge([record]), "dead-letter")
+    assert letter["truncated"]
+    assert letter["value_bytes"] == 512 * 1024
+    assert len(letter["headers"]) == 3
+
+
+def test_open_items_are_bounded_and_leave_nothing_behind(judge: PartitionJudge, feed: Feed) -> None:
+    judged = judge.judge(feed.posts(*(post("a blip", str(n)) for n in range(70))))
+    open_items = [key for key, value in judged.state.items() if key.startswith(b"x:") and value is not None]
+    assert len(open_items) == 64
+
+
+def test_timers_change_nothing_in_how_late_records_are_judged(pack: Pack) -> None:
+    story = [post("zap", str(n)) for n in range(6)]
+    plain, timed, feed = PartitionJudge(pack, 0), PartitionJudge(pack, 0), Feed()
+    for record in feed.posts(*story):
+        expected = plain.judge([record]).outputs
+        assert timed.judge([record]).outputs == expected
+        timed.expire(START + timedelta(days=1))

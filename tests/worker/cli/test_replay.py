@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.worker.cli.conftest import Moderator
+
+
+def _line(number: int, text: str, hour: int) -> bytes:
+    value = {
+        "schema_version": 1,
+        "post_id": str(number),
+        "author_id": "u1",
+        "created_at": f"2026-11-22T{hour:02}:00:00Z",
+        "text": text,
+    }
+    return json.dumps({"topic": "posts", "value": value}).encode() + b"\n"
+
+
+def test_bad_lines_are_dead_letters_and_code_0(moderator: Moderator) -> None:
+    ran = moderator("replay", "-", stdin=_line(1, "zap", 1) + b"nope\n")
+    assert ran.code == 0
+    assert [line["topic"] for line in ran.lines] == [
+        "decisions",
+        "enforcement.remove",
+        "notices",
+        "dead-letter",
+    ]
+    assert "1 of 2 lines were no record" in ran.err
+
+
+def test_until_takes_a_time_with_an_offset(moderator: Moderator) -> None:
+    data = b"".join(_line(n, "zap", n) for n in range(3))
+    assert len(moderator("replay", "-", "--until", "2027-01-01T00:00:00Z", stdin=data).lines) == 2 + len(
+        moderator("replay", "-", stdin=data).lines
+    )
+    wrong = moderator("replay", "-", "--until", "tomorrow", stdin=data)
+    assert wrong.code == 2
+    assert "--until tomorrow: not a time" in wrong.err
+
+
+def test_decisions_all_is_also_an_environment_variable(
+    moderator: Moderator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert [
+        line["topic"] for line in moderator("replay", "-", "--decisions", "all", stdin=_line(1, "x", 1)).lines
+    ] == ["decisions"]
+    monkeypatch.setenv("MODERATOR_DECISIONS", "all")
+    assert [line["topic"] for line in moderator("replay", "-", stdin=_line(1, "x", 1)).lines] == ["decisions"]

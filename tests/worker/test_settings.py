@@ -1,0 +1,103 @@
+"""Settings come from the environment once, and mistakes name the variable."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from worker.settings import Decisions, Guarantee, Settings, SettingsError
+
+
+def test_an_empty_environment_gives_the_defaults() -> None:
+    assert Settings.from_environment({}) == Settings()
+    assert Settings().group == "moderator"
+    assert Settings().guarantee is Guarantee.EXACTLY_ONCE
+    assert Settings().http_host == "127.0.0.1"
+
+
+def test_every_field_is_a_variable() -> None:
+    settings = Settings.from_environment(
+        {
+            "MODERATOR_BROKER": "kafka-1:9092,kafka-2:9092",
+            "MODERATOR_TOPIC_PREFIX": "staging.",
+            "MODERATOR_GUARANTEE": "at-least-once",
+            "MODERATOR_DECISIONS": "all",
+            "MODERATOR_STATEMENTS": "yes",
+            "MODERATOR_POLICIES": "/etc/moderator/pack",
+            "MODERATOR_HTTP_PORT": "0",
+            "MODERATOR_SESSION_TIMEOUT": "12.5",
+        }
+    )
+    assert settings.broker == "kafka-1:9092,kafka-2:9092"
+    assert settings.topic("posts") == "staging.posts"
+    assert settings.guarantee is Guarantee.AT_LEAST_ONCE
+    assert settings.decisions is Decisions.ALL
+    assert settings.statements is True
+    assert settings.policies == Path("/etc/moderator/pack")
+    assert settings.http_port == 0
+    assert settings.session_timeout == 12.5
+
+
+def test_an_option_wins_over_its_variable_and_none_is_not_given() -> None:
+    environment = {"MODERATOR_GROUP": "from-environment", "MODERATOR_BATCH": "10"}
+    settings = Settings.from_environment(environment, group="from-option", batch=None)
+    assert (settings.group, settings.batch) == ("from-option", 10)
+
+
+def test_an_option_may_be_the_plain_text_of_a_choice() -> None:
+    assert Settings.from_environment({}, guarantee="at-least-once").guarantee is Guarantee.AT_LEAST_ONCE
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("BROKER", "kafka"),
+        ("BROKER", "kafka:port"),
+        ("BROKER", "kafka:70000"),
+        ("BROKER", ""),
+        ("TOPIC_PREFIX", "with space"),
+        ("TOPIC_PREFIX", "x" * 250),
+        ("GROUP", ""),
+        ("GUARANTEE", "exactly once"),
+        ("DECISIONS", "some"),
+        ("STATEMENTS", "maybe"),
+        ("HTTP_PORT", "eighty"),
+        ("HTTP_PORT", "65536"),
+        ("BATCH", "0"),
+        ("SESSION_TIMEOUT", "1"),
+        ("SESSION_TIMEOUT", "soon"),
+        ("LINGER", "0.5"),
+        ("COMPRESSION", "zip"),
+        ("LOG_LEVEL", "loud"),
+        ("LOG_FORMAT", "xml"),
+        ("JUDGE", "no_colon"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_refused_with_its_variable(name: str, text: str) -> None:
+    with pytest.raises(SettingsError, match=f"MODERATOR_{name}"):
+        Settings.from_environment({f"MODERATOR_{name}": text})
+
+
+def test_a_child_process_gets_the_same_settings() -> None:
+    settings = Settings(
+        broker="kafka:9092",
+        guarantee=Guarantee.AT_LEAST_ONCE,
+        statements=True,
+        policies=Path("/pack"),
+        batch=7,
+    )
+    assert Settings.from_environment(settings.to_environment()) == settings
+    assert Settings.from_environment(Settings().to_environment()) == Settings()
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Settings().group = "other"  # type: ignore[misc]  # that it fails is the point
+
+
+def test_a_copy_is_checked_too() -> None:
+    assert Settings().replace(batch=5).batch == 5
+    with pytest.raises(SettingsError, match="MODERATOR_BATCH"):
+        Settings().replace(batch=-1)

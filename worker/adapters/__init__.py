@@ -1,0 +1,1 @@
+"""Implementations of the ports: Kafka for production, memory for replay and tests."""

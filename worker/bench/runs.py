@@ -1,0 +1,353 @@
+"""Runs the benchmark's parts one after another and gathers what they measured."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from worker.admin import create_topics
+from worker.cluster import connect
+from worker.demo.stage import Stage, StageError, free_port, stop
+
+PARTS = ("core", "bare", "noop", "full")
+_SAMPLE_SECONDS = 0.25
+_STALL_SECONDS = 60.0
+_CHILD_SECONDS = 600.0
+_TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to measure. `rate_share` is the load of the latency run, as a share of the throughput found."""
+
+    posts: int = 200_000
+    accounts: int = 10_000
+    partitions: int = 4
+    parts: tuple[str, ...] = PARTS
+    latency_seconds: float = 10.0
+    rate_share: float = 0.5
+    batch: int = 2_000
+    policies: Path | None = None
+    cache_dir: Path | None = None
+
+
+@dataclass(slots=True)
+class Row:
+    """One contender. Rates are posts a second; `cpu_us` is CPU microseconds a post of its own process."""
+
+    name: str
+    posts: int
+    seconds: float
+    cpu_us: float | None
+    peak_bytes: int | None
+    latency: dict[str, float | None] = field(default_factory=dict)
+    stages_us: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def rate(self) -> float:
+        """Posts a second."""
+        return self.posts / self.seconds if self.seconds else 0.0
+
+    def described(self, bare: Mapping[str, float]) -> dict[str, Any]:
+        """For JSON, with its ratio to each bare loop of the same run."""
+        return {
+            "name": self.name,
+            "posts": self.posts,
+            "seconds": round(self.seconds, 3),
+            "posts_per_second": round(self.rate),
+            "ratio_to_bare": {name: round(self.rate / rate, 3) for name, rate in bare.items()},
+            "cpu_us_per_post": self.cpu_us,
+            "peak_bytes": self.peak_bytes,
+            "latency": self.latency,
+            "stages_us": self.stages_us,
+        }
+
+
+Say = Callable[[str], None]
+
+
+def bare_rates(rows: list[Row]) -> dict[str, float]:
+    """Posts a second of the bare loops that ran."""
+    return {row.name: row.rate for row in rows if row.name.startswith("bare ")}
+
+
+def run(plan: Plan, broker: str | None, folder: Path, say: Say) -> Iterator[Row]:
+    """Runs the parts of the plan in order and gives each result as it is there.
+
+    Raises:
+        StageError: a part failed; the message says where to look.
+        EmbeddedKafkaError, BrokerUnreachable, ClusterError: there is no Kafka to use.
+    """
+    if "core" in plan.parts:
+        say("core: the engine without a broker, per stage")
+        yield _core(plan)
+    if set(plan.parts) <= {"core"}:
+        return
+    with _kafka(broker, say) as bootstrap:
+        prefix = f"bench-{os.getpid()}."
+        try:
+            create_topics(bootstrap, prefix, plan.partitions)
+            say(f"putting {plan.posts:,} posts of 300 bytes on the topic")
+            child("fill", broker=bootstrap, topic=f"{prefix}posts", count=plan.posts, accounts=plan.accounts)
+            if "bare" in plan.parts:
+                yield from _bare(plan, bootstrap, prefix, say)
+            for part, judge in (("noop", "worker.judges:forwarding"), ("full", "worker.judges:engine")):
+                for guarantee in ("exactly-once", "at-least-once") if part in plan.parts else ():
+                    say(f"{part} worker, {guarantee}")
+                    yield _Worker(plan, bootstrap, prefix, folder, say).measure(
+                        f"{part} {guarantee}", judge, guarantee
+                    )
+                    _forget_state(plan, bootstrap, prefix)
+        finally:
+            with (
+                contextlib.suppress(Exception),
+                connect(bootstrap) as admin,
+            ):  # tidying up must not hide what failed
+                admin.delete_topics([name for name in admin.list_topics() if name.startswith(prefix)])
+
+
+@contextmanager
+def _kafka(broker: str | None, say: Say) -> Iterator[str]:
+    if broker is not None:
+        yield broker
+        return
+    from worker.embedded import EmbeddedKafka
+
+    say("starting an embedded Apache Kafka")
+    with EmbeddedKafka() as kafka:
+        yield kafka.bootstrap
+
+
+def child(name: str, **arguments: Any) -> dict[str, Any]:
+    """Runs a part in a process of its own.
+
+    Raises:
+        StageError: it failed; with the last line of its complaint.
+    """
+    command = [sys.executable, "-m", "worker.bench.children", name, json.dumps(arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=_CHILD_SECONDS, check=False)  # noqa: S603 - our own program
+    return _answer(name, done.returncode, done.stdout, done.stderr)
+
+
+def _answer(name: str, code: int, out: str, err: str) -> dict[str, Any]:
+    lines = out.strip().splitlines()
+    if code != 0 or not lines:
+        complaint = err.strip().splitlines()
+        raise StageError(
+            f"{name} ended with exit code {code}: {complaint[-1] if complaint else 'no message'}"
+        )
+    answer: dict[str, Any] = json.loads(lines[-1])
+    return answer
+
+
+def _row(name: str, answer: Mapping[str, Any]) -> Row:
+    posts = answer["posts"]
+    cpu = round(answer["cpu_seconds"] / posts * 1e6, 2) if posts else None
+    return Row(name, posts, answer["seconds"], cpu, answer["peak_bytes"])
+
+
+def _core(plan: Plan) -> Row:
+    answer = child(
+        "core",
+        count=plan.posts,
+        accounts=plan.accounts,
+        batch=plan.batch,
+        policies=None if plan.policies is None else str(plan.policies),
+        cache_dir=None if plan.cache_dir is None else str(plan.cache_dir),
+    )
+    row = _row("core", answer)
+    row.stages_us = answer["stages_us"]
+    return row
+
+
+def _bare(plan: Plan, broker: str, prefix: str, say: Say) -> Iterator[Row]:
+    loops = {"bare confluent-kafka": "bare_confluent", "bare aiokafka": "bare_aiokafka"}
+    if importlib.util.find_spec("confluent_kafka") is None:
+        say("bare confluent-kafka is left out: install the extra, pip install 'moderation-worker[bench]'")
+        del loops["bare confluent-kafka"]
+    for name, function in loops.items():
+        say(name)
+        yield _row(
+            name,
+            child(
+                function,
+                broker=broker,
+                topic=f"{prefix}posts",
+                target=f"{prefix}observations",
+                count=plan.posts,
+            ),
+        )
+
+
+def _forget_state(plan: Plan, broker: str, prefix: str) -> None:
+    """The next worker must judge the same posts as news: what the last one remembered goes."""
+    with connect(broker) as admin:
+        admin.delete_topics([f"{prefix}state"])
+        deadline = time.monotonic() + 10
+        while f"{prefix}state" in admin.list_topics() and time.monotonic() < deadline:
+            time.sleep(0.1)
+    create_topics(broker, prefix, plan.partitions)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """A moment of a worker: records read so far, its CPU seconds."""
+
+    at: float
+    records: int
+    cpu_seconds: float | None
+
+
+class _Worker:
+    """One worker process under measurement."""
+
+    def __init__(self, plan: Plan, broker: str, prefix: str, folder: Path, say: Say) -> None:
+        self._plan = plan
+        self._broker = broker
+        self._prefix = prefix
+        self._folder = folder
+        self._say = say
+        self._port = free_port()
+
+    def measure(self, name: str, judge: str, guarantee: str) -> Row:
+        log = self._folder / f"{name.replace(' ', '-')}.log"
+        backlog = self._backlog()
+        with log.open("wb") as file:
+            process = subprocess.Popen(  # noqa: S603 - our own program
+                self._command(name, guarantee),
+                stdout=file,
+                stderr=file,
+                start_new_session=True,
+                env={**os.environ, "MODERATOR_JUDGE": judge},
+            )
+            stage = Stage(self._broker, self._prefix, None, process, log)
+            try:
+                first, last = self._drain(stage, backlog)
+                rate = (last.records - first.records) / (last.at - first.at)
+                latency = self._latency(rate * self._plan.rate_share)
+                stage.check()
+                peak = _peak_bytes(process.pid)
+            finally:
+                stop(process)
+        done = last.records - first.records
+        cpu = None
+        if first.cpu_seconds is not None and last.cpu_seconds is not None:
+            cpu = round((last.cpu_seconds - first.cpu_seconds) / done * 1e6, 2)
+        return Row(name, done, last.at - first.at, cpu, peak, latency)
+
+    def _command(self, name: str, guarantee: str) -> list[str]:
+        command = [
+            sys.executable, "-m", "worker.cli", "run", "--broker", self._broker, "--topic-prefix", self._prefix,
+            "--group", f"{self._prefix}{name.replace(' ', '-')}", "--guarantee", guarantee,
+            "--http-port", str(self._port), "--batch", str(self._plan.batch), "--log-level", "warning",
+        ]  # fmt: skip
+        if self._plan.policies is not None:
+            command += ["--policies", str(self._plan.policies)]
+        if self._plan.cache_dir is not None:
+            command += ["--cache-dir", str(self._plan.cache_dir)]
+        return command
+
+    def _backlog(self) -> int:
+        """How many posts lie on the topic."""
+        from kafka import KafkaConsumer, TopicPartition
+
+        consumer = KafkaConsumer(bootstrap_servers=self._broker.split(","), group_id=None)
+        try:
+            topic = f"{self._prefix}posts"
+            partitions = [
+                TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()
+            ]
+            return int(sum(consumer.end_offsets(partitions).values()))
+        finally:
+            consumer.close()
+
+    def _drain(self, stage: Stage, backlog: int) -> tuple[_Sample, _Sample]:
+        """Waits until all posts are done; the first moment with progress, and the last."""
+        assert stage.worker is not None
+        first: _Sample | None = None
+        last, moved = None, time.monotonic()
+        while True:
+            stage.check()
+            records = self._records()
+            sample = _Sample(time.perf_counter(), records, _cpu_seconds(stage.worker.pid))
+            if records and (last is None or records > last.records):
+                moved = time.monotonic()
+                first = first or sample
+                last = sample
+            if first is not None and last is not None and last.records >= backlog and last is not first:
+                return first, last
+            if first is not None and first.records >= backlog:
+                raise StageError("too few posts to measure a worker by: give more with --posts")
+            if time.monotonic() - moved > _STALL_SECONDS:
+                raise StageError(
+                    f"the worker did {records:,} of {backlog:,} posts and stopped; see {stage.worker_log}"
+                )
+            time.sleep(_SAMPLE_SECONDS)
+
+    def _records(self) -> int:
+        """Posts that the worker has done, by its own metrics; 0 while it does not answer."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/metrics", timeout=5) as answer:
+                text = answer.read().decode()
+        except OSError:
+            return 0
+        for line in text.splitlines():
+            if line.startswith("moderator_records_total{") and 'topic="posts"' in line:
+                return int(float(line.rpartition(" ")[2]))
+        return 0
+
+    def _latency(self, rate: float) -> dict[str, float | None]:
+        seconds = self._plan.latency_seconds
+        if seconds <= 0:
+            return {}
+        self._say(f"  latency at {rate:,.0f} posts/s")
+        topics = [f"{self._prefix}decisions"]
+        arguments = json.dumps({"broker": self._broker, "topics": topics, "seconds": seconds + 3})
+        watcher = subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, "-m", "worker.bench.children", "watch", arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert watcher.stdout is not None
+            watcher.stdout.readline()
+            child("pace", broker=self._broker, topic=f"{self._prefix}posts", rate=rate, seconds=seconds)
+            out, err = watcher.communicate(timeout=_CHILD_SECONDS)
+        finally:
+            if watcher.poll() is None:
+                watcher.send_signal(signal.SIGKILL)
+                watcher.wait()
+        answer = _answer("watch", watcher.returncode, out, err)
+        return {"rate": round(rate), **{key: value for key, value in answer.items() if key != "peak_bytes"}}
+
+
+def _cpu_seconds(pid: int) -> float | None:
+    """User and system time of a process so far; None where the system does not say."""
+    try:
+        fields = (
+            Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+        )
+    except OSError:
+        return None
+    return (int(fields[11]) + int(fields[12])) / _TICKS_A_SECOND
+
+
+def _peak_bytes(pid: int) -> int | None:
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), None)

@@ -1,0 +1,40 @@
+"""Policies and verdicts in words: ladders, consequences, scores."""
+
+from __future__ import annotations
+
+from worker.engine.policy import Policy, PolicyAction, Rung
+
+OUTCOME_STYLES = {
+    "violation": "bold red",
+    "review": "bold yellow",
+    "clear": "green",
+    "abstain": "dim",
+    "failed": "bold magenta",
+}
+
+
+def action(planned: PolicyAction) -> str:
+    """One action of a ladder: `label limited-visibility`, `suspend read_only 12 h`."""
+    words: list[str] = [planned.kind]
+    words += [word for word in (planned.label, planned.mode) if word is not None]
+    if planned.duration_hours is not None:
+        words.append(f"{planned.duration_hours} h")
+    return " ".join(words)
+
+
+def rung(step: Rung) -> str:
+    """One rung: `≥ 0.90, 3 strikes: remove + suspend read_only 168 h`."""
+    when = f"≥ {step.score:.2f}"
+    if step.active_strikes:
+        when += f", {step.active_strikes} strikes"
+    return f"{when}: " + " + ".join(action(planned) for planned in step.actions)
+
+
+def ladder(policy: Policy) -> str:
+    """Every rung on a line of its own, mildest first."""
+    return "\n".join(rung(step) for step in policy.ladder)
+
+
+def number(score: float | None) -> str:
+    """A score as shown: two digits, a dash when there is none."""
+    return "–" if score is None else f"{score:.2f}"

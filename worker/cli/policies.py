@@ -1,0 +1,202 @@
+"""`moderator policies`: the pack in force, its lint and its cases."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from worker.cli import describe
+from worker.cli.errors import VIOLATION_OR_FAILED, CommandError
+from worker.cli.options import AsJson
+from worker.cli.output import emit_json, emit_table, say, stdout
+from worker.cli.packs import load, pattern_cache
+from worker.engine.cases import CaseResult, run_cases
+from worker.engine.lint import VALIDATORS, lint
+from worker.engine.policy import Policy
+from worker.engine.registry import Pack, PackError, load_pack
+
+app = typer.Typer(help="Shows, lints and tests a policy pack.", no_args_is_help=True, rich_markup_mode=None)
+
+Folder = Annotated[
+    Path | None,
+    typer.Argument(
+        envvar="MODERATOR_POLICIES",
+        metavar="[FOLDER]",
+        help="The pack; default: the bundled one.",
+        show_default=False,
+    ),
+]
+_STATUS_STYLES = {"enforce": "green", "shadow": "yellow", "draft": "dim", "retired": "dim"}
+
+
+@app.command("list")
+def list_policies(*, folder: Folder = None, json: AsJson = False) -> None:
+    """Lists the policies of a pack: status, thresholds, what they do, the clause and its date."""
+    pack = load(folder)
+    if json:
+        emit_json(
+            {
+                "pack": pack.id,
+                "sha256": pack.sha256,
+                "rules_date": pack.rules_date.isoformat(),
+                "policies": [_described(loaded.policy) for loaded in pack.policies],
+            }
+        )
+        return
+    console = stdout()
+    console.print(
+        Text.assemble("Pack ", (pack.id, "bold"), f", rules as published on {pack.rules_date.isoformat()}")
+    )
+    console.print(Text(f"sha256 {pack.sha256}", style="dim"))
+    emit_table(
+        "",
+        ["policy", "version", "status", "languages", "review", "violation", "what it does", "clause", "read"],
+        [_row(loaded.policy) for loaded in pack.policies],
+    )
+
+
+def _described(policy: Policy) -> dict[str, Any]:
+    return {
+        "id": policy.id,
+        "version": policy.version,
+        "status": policy.status,
+        "title": policy.title,
+        "languages": list(policy.languages),
+        "review_score": policy.review.score,
+        "threshold": policy.threshold,
+        "ladder": [describe.rung(step) for step in policy.ladder],
+        "clause": policy.clause,
+        "source": policy.source.url,
+        "read": policy.source.read.isoformat(),
+    }
+
+
+def _row(policy: Policy) -> list[str | Text]:
+    shadow = " (records, does not act)" if policy.status == "shadow" else ""
+    return [
+        Text(policy.id, style="bold"),
+        str(policy.version),
+        Text(policy.status + shadow, style=_STATUS_STYLES[policy.status]),
+        "any" if "*" in policy.languages else ", ".join(policy.languages),
+        f"{policy.review.score:.2f}",
+        f"{policy.threshold:.2f}",
+        describe.ladder(policy),
+        policy.clause,
+        policy.source.read.isoformat(),
+    ]
+
+
+@app.command("lint")
+def lint_policies(*, folder: Folder = None, json: AsJson = False) -> None:
+    """Checks a pack and names every problem with file, line and reason. Exit code 1 when there is one."""
+    pack, found = _lint(folder)
+    if json:
+        emit_json({"pack": pack.id if pack else None, "problems": found})
+    else:
+        for problem in found:
+            place = problem["file"] if problem["line"] is None else f"{problem['file']}:{problem['line']}"
+            stdout().print(
+                Text.assemble(
+                    (place, "bold"), f": {problem['reason']} ", (f"[{problem['validator']}]", "dim")
+                )
+            )
+        if pack is not None and not found:
+            say(f"{len(pack.policies)} policies, {len(VALIDATORS)} validators, no problem found")
+    if found:
+        say(f"{len(found)} problem{'s' if len(found) != 1 else ''} found")
+        raise typer.Exit(VIOLATION_OR_FAILED)
+
+
+def _lint(folder: Path | None) -> tuple[Pack | None, list[dict[str, Any]]]:
+    if folder is not None and not folder.is_dir():
+        raise CommandError(f"{folder}: no such folder", hint="Give the folder that holds pack.toml.")
+    try:
+        pack = load_pack(folder, cache_dir=pattern_cache())
+    except PackError as error:
+        return None, [
+            {"file": str(p.file), "line": p.line, "reason": p.reason, "validator": "pack"}
+            for p in error.problems
+        ]
+    return pack, [
+        {
+            "file": str(f.problem.file),
+            "line": f.problem.line,
+            "reason": f.problem.reason,
+            "validator": f.validator,
+        }
+        for f in lint(pack)
+    ]
+
+
+@app.command("test")
+def run_policy_cases(*, folder: Folder = None, json: AsJson = False) -> None:
+    """Runs every policy's labelled cases. Exit code 1 when one fails."""
+    pack = load(folder)
+    try:
+        results = run_cases(pack)
+    except PackError as error:
+        raise CommandError(
+            f"the cases cannot be read:\n{error}", hint="Correct the files named above."
+        ) from error
+    failed = [result for result in results if not result.ok]
+    if json:
+        emit_json(
+            {
+                "pack": pack.id,
+                "cases": len(results),
+                "failed": len(failed),
+                "results": [_result(result) for result in results],
+            }
+        )
+    else:
+        _show(pack, results)
+    if failed:
+        say(f"{len(failed)} of {len(results)} cases failed")
+        raise typer.Exit(VIOLATION_OR_FAILED)
+
+
+def _result(result: CaseResult) -> dict[str, Any]:
+    return {
+        "policy": result.policy,
+        "name": result.case.name,
+        "file": str(result.file),
+        "line": result.line,
+        "ok": result.ok,
+        "expected": result.case.expect,
+        "got": result.got,
+        "score": result.judgement.score,
+        "faults": list(result.faults),
+        "why": result.case.why,
+    }
+
+
+def _show(pack: Pack, results: list[CaseResult]) -> None:
+    for result in results:
+        if not result.ok:
+            stdout().print(
+                Text.assemble(
+                    (f"{result.file}:{result.line}", "bold"),
+                    f": {result.case.name}: {'; '.join(result.faults)}\n",
+                    (f"    why: {result.case.why}", "dim"),
+                )
+            )
+    rows: list[list[str | Text]] = []
+    for loaded in pack.policies:
+        own = [result for result in results if result.policy == loaded.policy.id]
+        passed = sum(result.ok for result in own)
+        counts = {
+            word: sum(result.case.expect == word for result in own)
+            for word in ("violation", "review", "clear", "abstain")
+        }
+        style = "green" if passed == len(own) else "bold red"
+        rows.append(
+            [
+                loaded.policy.id,
+                Text(f"{passed} of {len(own)}", style=style),
+                *(str(n) for n in counts.values()),
+            ]
+        )
+    emit_table("", ["policy", "passed", "violation", "review", "clear", "abstain"], rows)

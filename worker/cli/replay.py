@@ -1,0 +1,93 @@
+"""`moderator replay`: a file of records through the whole engine, without a broker."""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from schemas.base import parse_time
+from worker.cli.errors import CommandError
+from worker.cli.inputs import open_lines
+from worker.cli.options import AsJson, Policies
+from worker.cli.output import progress, say
+from worker.cli.packs import load
+from worker.replay import BATCH, Replay
+
+
+class Decisions(StrEnum):
+    """Which decisions are written."""
+
+    OTHER = "other"
+    ALL = "all"
+
+
+def replay(
+    *,
+    file: Annotated[
+        str,
+        typer.Argument(
+            help='JSONL of {"topic", "value"}, plain or gzip; - is standard input.', show_default=False
+        ),
+    ],
+    decisions: Annotated[
+        Decisions,
+        typer.Option(envvar="MODERATOR_DECISIONS", help="Write decisions other than clear, or all."),
+    ] = Decisions.OTHER,
+    internal: Annotated[
+        bool, typer.Option("--internal", help="Write the internal topics too (judges record by record).")
+    ] = False,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Fire timers up to this time at the end, as 2026-11-22T09:30:00Z.",
+            show_default=False,
+        ),
+    ] = None,
+    policies: Policies = None,
+    json: AsJson = False,  # every command takes it; this one always writes JSON
+) -> None:
+    """Judges a file of records in order, with accounts, strikes and timers, and writes what would be published.
+
+    Each line may also have key, partition, offset, timestamp and value_base64; without them partition 0
+    and ordinal offsets count. Writes {"topic", "key", "value"} lines. A line that is no record becomes a
+    dead letter of the topic it names, or of "replay" with the line's number as its offset.
+    """
+    end = _time(until)
+    run = Replay(load(policies), publish_all=decisions is Decisions.ALL, internal=internal)
+    started = time.perf_counter()
+    write = sys.stdout.buffer.write
+    with open_lines(file) as lines, progress(lines.size, "replaying") as bar:
+        task = bar.task_ids[0]
+        batch: list[bytes] = []
+        for line in lines:
+            batch.append(line)
+            if len(batch) == BATCH:
+                write(b"".join(run.feed(batch)))
+                batch.clear()
+                bar.update(task, completed=lines.position(), note=f"{run.records:,} records")
+        write(b"".join(run.feed(batch)))
+        write(b"".join(run.finish(end)))
+    sys.stdout.buffer.flush()
+    if sys.stderr.isatty():
+        seconds = max(time.perf_counter() - started, 1e-9)
+        counts = ", ".join(f"{count:,} {topic}" for topic, count in run.outputs.items()) or "nothing written"
+        say(f"{run.records:,} records in {seconds:.1f} s, {run.records / seconds:,.0f} a second; {counts}")
+    if run.bad_lines:
+        say(f"{run.bad_lines} of {run.records} lines were no record; look for them in dead-letter")
+
+
+def _time(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        return parse_time(text)
+    except ValueError as error:
+        raise CommandError(
+            f"--until {text}: not a time with an offset", hint="Write it as 2026-11-22T09:30:00Z."
+        ) from error

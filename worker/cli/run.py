@@ -1,0 +1,86 @@
+"""`moderator run`: one worker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from worker.cli.errors import CommandError
+from worker.cli.options import Broker, Policies, TopicPrefix
+from worker.cli.packs import pattern_cache
+from worker.cli.settings import settings
+from worker.settings import Decisions, Guarantee
+
+
+def run(
+    *,
+    broker: Broker = "127.0.0.1:9092",
+    topic_prefix: TopicPrefix = "",
+    group: Annotated[
+        str,
+        typer.Option(
+            envvar="MODERATOR_GROUP", help="Consumer group; also the stem of the transactional ids."
+        ),
+    ] = "moderator",
+    guarantee: Annotated[
+        Guarantee, typer.Option(envvar="MODERATOR_GUARANTEE", help="What a failure may do to a batch.")
+    ] = Guarantee.EXACTLY_ONCE,
+    decisions: Annotated[
+        Decisions,
+        typer.Option(envvar="MODERATOR_DECISIONS", help="Publish decisions other than clear, or all."),
+    ] = Decisions.OTHER,
+    policies: Policies = None,
+    cache_dir: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="MODERATOR_CACHE_DIR",
+            metavar="FOLDER",
+            help="Keep compiled patterns here.",
+            show_default=False,
+        ),
+    ] = None,
+    http_host: Annotated[
+        str, typer.Option(envvar="MODERATOR_HTTP_HOST", help="Where /metrics, /healthz and /readyz listen.")
+    ] = "127.0.0.1",
+    http_port: Annotated[
+        int, typer.Option(envvar="MODERATOR_HTTP_PORT", help="Their port; 0 takes any free one.")
+    ] = 8000,
+    batch: Annotated[
+        int, typer.Option(envvar="MODERATOR_BATCH", help="Most records in one batch and transaction.")
+    ] = 2000,
+    log_level: Annotated[
+        str, typer.Option(envvar="MODERATOR_LOG_LEVEL", help="debug, info, warning or error.")
+    ] = "info",
+    json: Annotated[
+        bool, typer.Option("--json", help="Log JSON lines instead of text (MODERATOR_LOG_FORMAT=json).")
+    ] = False,
+) -> None:
+    """Runs one worker until SIGTERM or Ctrl-C, which drain it: reads posts, publishes enforcement actions.
+
+    Needs the contract's topics ('moderator topics create'). Every setting is an environment variable too.
+    Exit codes: 2 for missing topics or unequal partition counts, 3 when the broker cannot be reached.
+    """
+    chosen = settings(
+        broker=broker,
+        topic_prefix=topic_prefix,
+        group=group,
+        guarantee=guarantee,
+        decisions=decisions,
+        policies=policies,
+        cache_dir=cache_dir or pattern_cache(),
+        http_host=http_host,
+        http_port=http_port,
+        batch=batch,
+        log_level=log_level,
+        log_format="json" if json else None,
+    )
+    if policies is not None and not policies.is_dir():
+        raise CommandError(
+            f"{policies}: no such folder", hint="--policies names a folder with one folder per policy in it."
+        )
+    # The streaming libraries take a second to import: only this command needs them.
+    from worker.run import run_worker
+
+    raise typer.Exit(run_worker(chosen))

@@ -1,0 +1,205 @@
+"""The demonstration from beginning to end: prepare, stream, watch, sum up."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from worker.admin import create_topics
+from worker.demo.source import Sample, samples
+from worker.demo.stage import Stage, StageError, worker
+from worker.demo.tally import OutputFiles, Shown, Tally
+from worker.demo.view import Frame, View
+from worker.reading import TopicReader, reader
+from worker.topics import OUTPUTS
+
+PARTITIONS = 3
+_GROUP = "moderator-demo"
+_PATIENCE_SECONDS = 30.0  # without a single answer while some are due
+_TICK_SECONDS = 0.05
+_RATE_WINDOW_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to show. `broker` None starts an embedded Kafka; `rate` is records a second, 0 as fast as it goes."""
+
+    broker: str | None
+    prefix: str
+    out: Path
+    rate: float
+    policies: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """How it went. `seconds` are those of the stream alone."""
+
+    tally: Tally
+    files: OutputFiles
+    seconds: float
+    metrics_url: str | None
+
+
+def show(plan: Plan, view: View) -> Finding:
+    """Runs the whole demonstration; everything that it starts is gone when it returns or raises.
+
+    Raises:
+        StageError: the worker failed, or not every record was answered.
+        EmbeddedKafkaError, BrokerUnreachable, ClusterError: there is no Kafka to use.
+    """
+    plan.out.mkdir(parents=True, exist_ok=True)
+    with _kafka(plan, view) as bootstrap:
+        view.step(f"Making the topics on {bootstrap}")
+        report = create_topics(bootstrap, plan.prefix, PARTITIONS)
+        if report.problems:
+            raise StageError("the topics are not as they must be:\n" + "\n".join(map(str, report.problems)))
+        view.step("Starting a worker (exactly-once)")
+        with worker(
+            bootstrap=bootstrap,
+            prefix=plan.prefix,
+            group=_GROUP,
+            policies=plan.policies,
+            log=plan.out / "worker.log",
+        ) as stage:
+            view.step(f"The worker is ready; metrics at {stage.metrics_url}")
+            with (
+                reader(bootstrap, OUTPUTS, plan.prefix, from_end=True) as topics,
+                OutputFiles(plan.out) as files,
+            ):
+                return _stream(plan, stage, topics, files, view)
+
+
+@contextmanager
+def _kafka(plan: Plan, view: View) -> Iterator[str]:
+    if plan.broker is not None:
+        yield plan.broker
+        return
+    # An optional extra: only a demonstration without a broker of one's own needs it.
+    from worker.embedded import EmbeddedKafka
+
+    view.step("Starting an embedded Apache Kafka (the first time fetches it, 45 MB)")
+    with EmbeddedKafka() as kafka:
+        yield kafka.bootstrap
+
+
+def _stream(plan: Plan, stage: Stage, topics: TopicReader, files: OutputFiles, view: View) -> Finding:
+    tally = Tally()
+    waiting = iter(samples())
+    total = len(samples())
+    suffix = "" if plan.broker is None else f"-{int(time.time())}"
+    started = last_answer = time.monotonic()
+    pace = _Pace()
+    offered = 0
+    with _producer(stage.bootstrap) as producer:
+        done = False
+        while not done:
+            now = time.monotonic()
+            due = total if plan.rate <= 0 else min(total, int((now - started) * plan.rate) + 1)
+            due = min(due, offered + 200)  # keep looking at the outputs however fast it goes
+            for sample in itertools.islice(waiting, due - offered):
+                _send(producer, stage.prefix, sample, suffix, tally)
+            offered = due
+            producer.flush()
+            before = len(tally.answered)
+            records = topics.poll(_TICK_SECONDS)
+            files.write(records)
+            new = tally.add(records)
+            now = time.monotonic()
+            if len(tally.answered) > before or not tally.waiting:
+                last_answer = now
+            view.update(
+                tally,
+                Frame(total, pace.rate(now, len(tally.answered)), now - started, stage.metrics_url),
+                new,
+            )
+            stage.check()
+            if now - last_answer > _PATIENCE_SECONDS:
+                raise StageError(
+                    f"{tally.waiting} of {offered} records had no decision and no dead letter after "
+                    f"{_PATIENCE_SECONDS:g} s; see {stage.worker_log}"
+                )
+            done = offered >= total and not tally.waiting
+    seconds = time.monotonic() - started
+    # Outputs of one transaction arrive together, but of several topics in any order: read on until it is quiet.
+    tail: list[Shown] = []
+    while records := topics.poll(0.5):
+        files.write(records)
+        tail += tally.add(records)
+    view.update(tally, Frame(total, total / seconds, seconds, stage.metrics_url), tail)
+    return Finding(tally, files, seconds, stage.metrics_url)
+
+
+class _Pace:
+    """Records a second over the last moments."""
+
+    def __init__(self) -> None:
+        self._seen: list[tuple[float, int]] = []
+
+    def rate(self, now: float, answered: int) -> float:
+        self._seen.append((now, answered))
+        while len(self._seen) > 2 and self._seen[0][0] < now - _RATE_WINDOW_SECONDS:
+            self._seen.pop(0)
+        (first, before), (last, after) = self._seen[0], self._seen[-1]
+        return (after - before) / (last - first) if last > first else 0.0
+
+
+@contextmanager
+def _producer(bootstrap: str) -> Iterator[Any]:
+    from kafka import KafkaProducer
+
+    # kafka-python's own partitioner is murmur2, as the contract wants it.
+    producer = KafkaProducer(bootstrap_servers=bootstrap.split(","), linger_ms=5, acks="all")
+    try:
+        yield producer
+    finally:
+        with contextlib.suppress(
+            Exception
+        ):  # closing waits for the broker, which may be gone: nothing is left to lose
+            producer.close(timeout=2)
+
+
+def _send(producer: Any, prefix: str, sample: Sample, suffix: str, tally: Tally) -> None:
+    value = sample.value(datetime.now(UTC), suffix)
+    text = sample.text
+    if sample.post is not None:
+        tally.posts[f"{sample.post['post_id']}{suffix}"] = text
+
+    def noted(metadata: Any) -> None:
+        tally.sent[metadata.partition, metadata.offset] = text
+
+    producer.send(prefix + "posts", key=sample.key, value=value).add_callback(noted)
+
+
+def stream_only(broker: str, prefix: str, rate: float, rounds: int | None, view: View) -> int:
+    """Sends the bundled posts again and again (or so many rounds), under new ids; returns how many were sent.
+
+    For a worker that runs elsewhere. Ends with KeyboardInterrupt when there is no number of rounds.
+
+    Raises:
+        BrokerUnreachable, ClusterError: the broker or its topics cannot be used.
+    """
+    with reader(broker, ["posts"], prefix):
+        pass  # says in words when the broker or the topic is not there
+    everything = samples()
+    sent = 0
+    with _producer(broker) as producer:
+        started = time.monotonic()
+        for number in itertools.count(1) if rounds is None else range(1, rounds + 1):
+            suffix = f"-{int(time.time())}"
+            view.step(f"Round {number}: {len(everything):,} records at {rate:g}/s to {broker}")
+            for sample in everything:
+                producer.send(prefix + "posts", key=sample.key, value=sample.value(datetime.now(UTC), suffix))
+                sent += 1
+                ahead = started + sent / rate - time.monotonic() if rate > 0 else 0.0
+                if ahead > 0:
+                    time.sleep(ahead)
+            producer.flush()
+    return sent

@@ -1,0 +1,117 @@
+"""Where a worker's judges come from: the engine, or for the benchmark one that only forwards."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from worker.engine.records import Judged, Output, Record
+from worker.settings import Decisions, SettingsError
+
+if TYPE_CHECKING:
+    from worker.metrics import Metrics
+    from worker.ports import Judge, JudgeFactory
+    from worker.settings import Settings
+
+_FORWARDED = 10  # one record in so many
+
+
+class JudgeError(ValueError):
+    """No judge can be made; the message says what is wrong with the policy pack, and where."""
+
+
+def load(settings: Settings) -> JudgeFactory:
+    """The factory that `settings.judge` names: `module:function`, called with the settings.
+
+    Raises:
+        SettingsError: there is no such function.
+        JudgeError: the policy pack cannot be used.
+    """
+    module, _, name = settings.judge.partition(":")
+    try:
+        make = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise SettingsError(f"MODERATOR_JUDGE={settings.judge!r}: {error}") from None
+    factory: JudgeFactory = make(settings)
+    return factory
+
+
+def engine(settings: Settings) -> JudgeFactory:
+    """Judges by the policy pack of the settings, compiled once for all partitions."""
+    from worker.engine.judge import PartitionJudge
+    from worker.engine.registry import PackError, load_pack
+
+    try:
+        pack = load_pack(settings.policies, cache_dir=settings.cache_dir)
+    except PackError as error:
+        raise JudgeError(str(error)) from error
+
+    def make(partition: int, partitions: int) -> Judge:
+        return PartitionJudge(
+            pack,
+            partition,
+            partitions,
+            publish_all=settings.decisions is Decisions.ALL,
+        )
+
+    return make
+
+
+def report(judges: Iterable[Judge], metrics: Metrics) -> None:
+    """Shows what the engine's judges of this process hold: accounts, actions in force, breakers, the pack."""
+    from worker.engine.judge import PartitionJudge
+
+    accounts = actions = 0
+    breakers: dict[tuple[str, str], bool] = {}
+    pack = None
+    for judge in judges:
+        if isinstance(judge, PartitionJudge):
+            accounts += len(judge.accounts)
+            actions += judge.ledger.ending
+            pack = judge.pack
+            for key, is_open in judge.breakers.open().items():
+                breakers[key] = breakers.get(key, False) or is_open
+    metrics.set_state(accounts, actions)
+    for (policy, kind), is_open in breakers.items():
+        metrics.set_breaker(policy, kind, is_open)
+    if pack is not None:
+        status = {str(each.policy.id): str(each.policy.status) for each in pack.policies}
+        metrics.set_pack(pack.id, pack.sha256, policies=status, signals=pack.signals.names)
+
+
+def forwarding(settings: Settings) -> JudgeFactory:
+    """Judges that look at nothing and forward one record in ten: what the shell alone costs."""
+
+    def make(partition: int, partitions: int) -> Judge:
+        return _Forwarder(partition)
+
+    return make
+
+
+class _Forwarder:
+    def __init__(self, partition: int) -> None:
+        self.partition_record: dict[str, Any] = {}
+        self._key = b"p:%d" % partition
+
+    def restore(self, key: bytes, value: bytes | None) -> None:
+        if key == self._key and value is not None:
+            self.partition_record = json.loads(value)
+
+    def judge(self, records: Sequence[Record]) -> Judged:
+        judged = Judged()
+        for record in records:
+            if record.offset % _FORWARDED == 0:
+                judged.outputs.append(Output("decisions", record.key or b"", record.value))
+        judged.count("moderator_records_total", records[0].topic, by=len(records))
+        return judged
+
+    def expire(self, now: datetime) -> Judged:
+        return Judged()
+
+    def dead_letter(self, record: Record, reason: str, detail: str, attempts: int = 1) -> Judged:
+        judged = Judged([Output("dead-letter", record.key or b"", record.value)])
+        judged.count("moderator_dead_letters_total", record.topic, reason)
+        return judged

@@ -1,0 +1,270 @@
+"""One partition number: its judge, its publisher, and the one queue through which everything goes.
+
+All input topics of a number share it, and so do timers: one batch, one transaction at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from worker.attempts import FIRST_NAMED, TRIED_ALONE, Mark, Suspect, Treatment, treatment
+from worker.engine.records import Judged, Record
+
+if TYPE_CHECKING:
+    from worker.ports import Judge, Publisher, ShellMetrics
+    from worker.transport import Batch
+    from worker.watchdog import Watchdog
+
+log = logging.getLogger(__name__)
+
+CRASHED = "crashed_worker"
+_ACTION_TOPICS = ("enforcement.label", "enforcement.remove", "enforcement.suspend")
+
+Trial = Callable[[Record], Awaitable[bool]]
+
+
+@dataclass(slots=True)
+class Work:
+    """A batch with what to call when it is out of hand, and when it begins."""
+
+    batch: Batch
+    release: Callable[[], None]
+    begin: Callable[[], None]
+
+
+class HoleError(RuntimeError):
+    """A batch went missing on its way here; the process must end and read it again."""
+
+
+@dataclass(slots=True)
+class Tools:
+    """What every partition of a process shares."""
+
+    metrics: ShellMetrics
+    watchdog: Watchdog
+    trial: Trial  # whether a record survives being judged in a process of its own
+    epoch: Callable[[], int]  # of the consumer's seeks
+    now: Callable[[], float] = time.time
+    fail: Callable[[BaseException], None] = field(default=lambda error: None)  # ends the process
+
+
+class Partition:
+    """The owner of one partition number.
+
+    Args:
+        number: the partition number.
+        judge: empty, or as it was when the partition was last given away.
+        publisher: not started.
+        tools: what it shares with others.
+    """
+
+    def __init__(self, number: int, judge: Judge, publisher: Publisher, tools: Tools) -> None:
+        self.number = number
+        self.judge = judge
+        self.publisher = publisher
+        self.state_end: int | None = None  # where `state` ends if nobody else wrote; None: not known
+        self._tools = tools
+        self._mark = Mark()
+        self._lock = asyncio.Lock()
+        self._queue: asyncio.Queue[Work] = asyncio.Queue()
+        self._queued: Counter[str] = Counter()
+        self._task: asyncio.Task[None] | None = None
+        self._draining = False
+        self._floor: dict[str, int] = {}  # by topic: everything below is committed
+        self._since = 0  # batches of earlier epochs are void
+        self._handled: dict[str, tuple[int, int]] = {}  # topic: epoch and offset of the last record handled
+
+    # --- coming and going
+
+    def queued(self) -> Counter[str]:
+        """Records that wait here, by topic."""
+        return Counter(self._queued)
+
+    @property
+    def last_mark(self) -> Mark:
+        """What the last owner left, as the state was restored."""
+        return Mark.from_json(self.judge.partition_record.get("shell"))
+
+    async def take_over(self, mark: Mark, floor: dict[str, int]) -> None:
+        """Begins to own: the publisher is started, the state restored; `floor` has the committed offsets.
+
+        Batches count from the consumer's next seek on.
+        """
+        self._mark = mark
+        self._floor = floor
+        self._handled.clear()
+        # Only what is fetched after the seek that ends this rebalance counts. Faust may let batches through
+        # before: a rebalance that another one overtakes resumes the flow all the same when it ends.
+        self._since = self._tools.epoch() + 1
+        self._draining = False
+        if mark.careful or mark.suspect:
+            log.warning(
+                "the last owner ended without progress; judging record by record",
+                extra={"partition": self.number, "records": sum(mark.careful.values())},
+            )
+        await self._publish(Judged(), {}, marked=True)
+        self._task = asyncio.create_task(self._run(), name=f"partition-{self.number}")
+
+    def drain(self) -> None:
+        """Finishes the batch in hand and lets go of those behind it; they will be read again."""
+        self._draining = True
+        while not self._queue.empty():
+            self._queue.get_nowait().release()
+        self._queued.clear()
+
+    async def release(self) -> None:
+        """Says in the state that this end is a clean one, and stops the publisher. The memory stays."""
+        self.drain()
+        task, self._task = self._task, None
+        async with self._lock:
+            if task is not None:
+                task.cancel()
+                self._mark = Mark(running=False)
+                await self._publish(Judged(), {}, marked=True)
+            await self.publisher.stop()
+
+    # --- work
+
+    def put(self, work: Work) -> None:
+        """Queues a batch; while draining it is let go of at once."""
+        if self._draining:
+            work.release()
+        else:
+            self._queue.put_nowait(work)
+            self._queued[work.batch.topic] += len(work.batch.records)
+
+    async def _run(self) -> None:
+        while True:
+            work = await self._queue.get()
+            try:
+                async with self._lock:
+                    work.begin()
+                    self._queued[work.batch.topic] -= len(work.batch.records)
+                    if not self._draining:
+                        await self._handle(work.batch)
+            except asyncio.CancelledError:
+                work.release()
+                raise
+            except BaseException as error:  # noqa: BLE001  # whatever it is, the batch is not done: the process must end
+                self._tools.fail(error)
+                return
+            work.release()
+
+    async def expire(self, now: datetime) -> None:
+        """Publishes what timers owe, in a transaction of its own."""
+        async with self._lock:
+            if self._task is None or self._draining:
+                return
+            with self._tools.watchdog.watching(f"timers-{self.number}"):
+                judged = self.judge.expire(now)
+            if judged.outputs or judged.state:
+                await self._publish(judged, {})
+            self._tools.metrics.add(judged.tally)
+
+    async def _handle(self, batch: Batch) -> None:
+        if batch.epoch < self._since or batch.epoch != self._tools.epoch():
+            return  # fetched before the consumer went back; it comes again
+        epoch, last = self._handled.get(batch.topic, (batch.epoch, None))
+        if batch.follows != (last if epoch == batch.epoch else None):
+            raise HoleError(f"a batch of {batch.topic}-{batch.partition} went missing in the worker")
+        floor = self._floor.get(batch.topic, 0)
+        records: Sequence[Record] = batch.records
+        if records[0].offset < floor:
+            records = [record for record in records if record.offset >= floor]
+        if self._mark.careful.get(batch.topic):
+            records = await self._one_by_one(batch.topic, records)
+        if records:
+            await self._all_at_once(batch.topic, records)
+        self._handled[batch.topic] = (batch.epoch, batch.last_offset)
+        # Whatever makes the consumer go back: no record is judged twice by one owner.
+        self._floor[batch.topic] = max(floor, batch.last_offset + 1)
+
+    async def _all_at_once(self, topic: str, records: Sequence[Record]) -> None:
+        began = time.perf_counter()
+        judged = self._judge(topic, records)
+        between = time.perf_counter()
+        await self._publish(judged, {topic: records[-1].offset + 1})
+        self._observe(topic, judged, records, between - began, time.perf_counter() - between)
+
+    async def _one_by_one(self, topic: str, records: Sequence[Record]) -> Sequence[Record]:
+        """Judges as many records as are suspicious, each named in the state first; returns the others."""
+        mark = self._mark
+        careful = records[: mark.careful[topic]]
+        done, offsets = Judged(), dict[str, int]()
+        for record in careful:
+            how = treatment(mark, topic, record.offset)
+            if how is Treatment.TRIAL and not await self._tools.trial(record):
+                how = Treatment.GIVE_UP
+            if how is Treatment.GIVE_UP:
+                attempts = mark.suspect.attempts + 1 if mark.suspect else TRIED_ALONE
+                log.error(
+                    "gave a record up", extra={"topic": topic, "partition": self.number, "attempts": attempts}
+                )
+                mark.suspect = None
+                await self._publish(done, offsets, marked=True)
+                done = self.judge.dead_letter(
+                    record, CRASHED, "the worker crashed or hung on this record", attempts
+                )
+            else:
+                attempts = TRIED_ALONE if how is Treatment.TRIAL else FIRST_NAMED
+                mark.suspect = Suspect(topic, record.offset, attempts)
+                await self._publish(done, offsets, marked=True)
+                done = self._judge(topic, [record])
+            offsets = {topic: record.offset + 1}
+            mark.careful[topic] -= 1
+            self._observe(topic, done, [record], 0.0, 0.0)
+        mark.suspect = None
+        if mark.careful[topic] <= 0:
+            del mark.careful[topic]
+        await self._publish(done, offsets, marked=True)
+        return records[len(careful) :]
+
+    def _judge(self, topic: str, records: Sequence[Record]) -> Judged:
+        with self._tools.watchdog.watching(f"{topic}-{self.number}"):
+            return self.judge.judge(records)
+
+    async def _publish(self, judged: Judged, offsets: dict[str, int], *, marked: bool = False) -> None:
+        state = judged.state
+        if marked:
+            # The engine's part of the record stays as it is; what it wrote in this batch is in it already.
+            self.judge.partition_record["shell"] = self._mark.to_json()
+            record = json.dumps(self.judge.partition_record, separators=(",", ":"), sort_keys=True).encode()
+            state = {**state, self.mark_key: record}
+        end = await self.publisher.publish(judged.outputs, state, offsets)
+        if end is not None:
+            self.state_end = end
+        self._tools.metrics.set_last_commit(self._tools.now())
+
+    @property
+    def mark_key(self) -> bytes:
+        """The key of the partition's own record in `state`."""
+        return b"p:%d" % self.number
+
+    def _observe(
+        self,
+        topic: str,
+        judged: Judged,
+        records: Sequence[Record],
+        judge_seconds: float,
+        publish_seconds: float,
+    ) -> None:
+        metrics = self._tools.metrics
+        metrics.add(judged.tally)
+        metrics.observe_batch(topic, self.number, len(records), judge_seconds, publish_seconds)
+        if any(output.topic in _ACTION_TOPICS for output in judged.outputs):
+            now = self._tools.now()
+            for timestamp, count in Counter(record.timestamp for record in records).items():
+                metrics.observe_end_to_end(max(0.0, now - timestamp / 1000), count)
+
+
+def utc_now() -> datetime:
+    """The wall clock, for timers; no judgement of a record sees it."""
+    return datetime.now(UTC)

@@ -1,0 +1,103 @@
+"""What the streaming shell needs from outside, as protocols; `adapters/` has the implementations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from worker.engine.records import Judged, Output, Record
+
+
+class Judge(Protocol):
+    """What judges one partition's records; `worker.engine.judge.PartitionJudge` is the real one.
+
+    It keeps its partition's state in memory. The caller publishes what comes back, `outputs` and `state` at
+    once; when publishing fails it publishes the same again, and never judges twice.
+    """
+
+    partition_record: dict[str, Any]  # of the state topic's key `p:<partition>`; key "shell" is the shell's
+
+    def restore(self, key: bytes, value: bytes | None) -> None:
+        """Takes one record of the `state` topic, in the order of the topic."""
+        ...
+
+    def judge(self, records: Sequence[Record]) -> Judged:
+        """Judges one batch of one topic, in order. Raises nothing that a record can provoke."""
+        ...
+
+    def expire(self, now: datetime) -> Judged:
+        """What timers owe until `now` (aware, UTC)."""
+        ...
+
+    def dead_letter(self, record: Record, reason: str, detail: str, attempts: int = 1) -> Judged:
+        """A dead letter for a record that cannot be judged at all."""
+        ...
+
+
+class JudgeFactory(Protocol):
+    """Makes the judge of one partition number, empty, to be restored."""
+
+    def __call__(self, partition: int, partitions: int) -> Judge: ...
+
+
+class Publisher(Protocol):
+    """Publishes what one partition's batches lead to. One call at a time."""
+
+    async def start(self) -> None:
+        """Gets ready; afterwards no earlier owner of the partition can publish any more.
+
+        Raises:
+            PublishError: the broker refuses.
+        """
+        ...
+
+    async def publish(
+        self, outputs: Iterable[Output], state: Mapping[bytes, bytes | None], offsets: Mapping[str, int]
+    ) -> int | None:
+        """Publishes everything, and commits the offsets (input topic's contract name to next offset).
+
+        Returns:
+            Where the partition of `state` ends if nobody else has written to it since; None when nothing was
+            written to it.
+
+        Raises:
+            FencedError: another worker owns the partition now; nothing was published.
+            PublishError: it cannot be published; nothing was, as far as a transaction can promise it.
+        """
+        ...
+
+    async def stop(self) -> None:
+        """Lets go of connections; never raises."""
+        ...
+
+
+class PublishError(RuntimeError):
+    """What was to be published cannot be; the process must end without acknowledging the batch."""
+
+
+class FencedError(PublishError):
+    """Another worker owns the partition now; the process must end at once."""
+
+
+class ShellMetrics(Protocol):
+    """The part of `worker.metrics.Metrics` that the shell writes."""
+
+    def add(self, tally: Mapping[tuple[str, ...], int]) -> None: ...
+    def observe_batch(
+        self, topic: str, partition: int, records: int, judge_seconds: float, publish_seconds: float
+    ) -> None: ...
+    def observe_end_to_end(self, seconds: float, count: int = 1) -> None: ...
+    def observe_restore(self, seconds: float, records: int) -> None: ...
+    def set_lag(self, topic: str, partition: int, records: int) -> None: ...
+    def drop_partition(self, partition: int) -> None: ...
+    def set_last_commit(self, timestamp: float) -> None: ...
+    def set_partitions(self, count: int) -> None: ...
+    def set_loop_lag(self, seconds: float) -> None: ...
+
+
+class ShellHealth(Protocol):
+    """The part of `worker.health.Health` that the shell writes."""
+
+    def beat(self) -> None: ...
+    def set_ready(self, component: str, ok: bool, detail: str = "") -> None: ...

@@ -1,0 +1,266 @@
+"""Runs a file of records through the whole engine with its state, without a broker.
+
+The records of one partition go through one `PartitionJudge` in their order. They are judged in batches for
+speed; where a batch ends never shows in the output, because a timer that would fire between two records
+ends the batch before the second.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+from schemas.base import parse_time
+from worker.engine.judge import PartitionJudge
+from worker.engine.records import Judged, Record
+from worker.engine.registry import Pack
+from worker.topics import BY_NAME, JUDGED, Direction
+
+BATCH = 1000  # records judged together
+UNKNOWN_TOPIC = "replay"  # the dead letters of lines that name no topic: their offset is the line's, from 0
+_INPUTS = frozenset((*JUDGED, "policies"))
+_TIME_FIELDS = ("created_at", "updated_at", "observed_at", "published_at")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_HOUR_MS = 3_600_000
+
+
+class BadLineError(ValueError):
+    """A line that is no record. `reason` is the dead letter's."""
+
+    def __init__(self, reason: str, detail: str, topic: str = UNKNOWN_TOPIC, partition: int = 0) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+        self.topic = topic
+        self.partition = partition
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    record: Record
+    time: int | None  # the record's own time in milliseconds, None when it has none
+
+
+class Replay:
+    """Feeds lines to the engine. `records` and `bad_lines` count what was read, `outputs` what was written."""
+
+    def __init__(
+        self, pack: Pack, *, publish_all: bool = False, internal: bool = False, batch: int = BATCH
+    ) -> None:
+        self._pack = pack
+        self._publish_all = publish_all
+        self._internal = internal
+        # State is written once a batch: judged one by one, what changed stands behind the record that changed it.
+        self._batch_size = 1 if internal else batch
+        self._shortest = _shortest_action(pack)
+        self._judges: dict[int, PartitionJudge] = {}
+        self._offsets: dict[tuple[str, int], int] = {}
+        self._pending: list[Record] = []
+        self._horizon: int | None = None  # no record of this time or later may join the pending batch
+        self._last_time = 0
+        self.records = 0
+        self.bad_lines = 0
+        self.outputs: dict[str, int] = {}
+
+    def feed(self, lines: Iterable[bytes]) -> Iterator[bytes]:
+        """Output lines for these input lines, as they fall due; more may come from `finish`."""
+        for line in lines:
+            self.records += 1
+            try:
+                parsed = self._parse(line)
+            except BadLineError as error:
+                yield from self._flush()
+                yield from self._reject(line, error)
+                continue
+            if self._must_flush(parsed):
+                yield from self._flush()
+                yield from self._expire(parsed)
+            self._pending.append(parsed.record)
+            if parsed.time is not None:
+                self._last_time = max(self._last_time, parsed.time)
+                if self._shortest is not None:
+                    horizon = parsed.time + self._shortest
+                    self._horizon = horizon if self._horizon is None else min(self._horizon, horizon)
+
+    def finish(self, until: datetime | None = None) -> Iterator[bytes]:
+        """What is left, and what the timers owe up to `until`, by partition."""
+        yield from self._flush()
+        if until is not None:
+            for _, judge in sorted(self._judges.items()):
+                yield from self._written(judge.expire(until))
+
+    def _judge(self, partition: int) -> PartitionJudge:
+        judge = self._judges.get(partition)
+        if judge is None:
+            judge = PartitionJudge(self._pack, partition, publish_all=self._publish_all)
+            self._judges[partition] = judge
+        return judge
+
+    def _must_flush(self, line: _Line) -> bool:
+        pending = self._pending
+        if not pending or len(pending) >= self._batch_size or pending[0].partition != line.record.partition:
+            return True
+        if line.time is None:
+            return False
+        if self._horizon is not None and line.time >= self._horizon:
+            return True
+        due = (
+            self._judges[line.record.partition].ledger.next_due
+            if line.record.partition in self._judges
+            else None
+        )
+        return due is not None and line.time >= due
+
+    def _flush(self) -> Iterator[bytes]:
+        if self._pending:
+            judged = self._judge(self._pending[0].partition).judge(self._pending)
+            self._pending = []
+            self._horizon = None
+            yield from self._written(judged)
+
+    def _expire(self, line: _Line) -> Iterator[bytes]:
+        """Fires what this record's time has passed on its own partition, as its worker would have."""
+        if line.time is not None:
+            yield from self._written(
+                self._judge(line.record.partition).expire(_EPOCH + timedelta(milliseconds=line.time))
+            )
+
+    def _reject(self, line: bytes, error: BadLineError) -> Iterator[bytes]:
+        self.bad_lines += 1
+        record = Record(error.topic, error.partition, self.records - 1, self._last_time, None, line)
+        detail = f"line {self.records}: {error.detail}"
+        yield from self._written(self._judge(error.partition).dead_letter(record, error.reason, detail))
+
+    def _written(self, judged: Judged) -> Iterator[bytes]:
+        for output in judged.outputs:
+            if self._internal or BY_NAME[output.topic].direction is not Direction.INTERNAL:
+                yield self._line(output.topic, output.key, output.value)
+        if self._internal:
+            for key, value in judged.state.items():
+                yield self._line("state", key, value)
+
+    def _line(self, topic: str, key: bytes, value: bytes | None) -> bytes:
+        self.outputs[topic] = self.outputs.get(topic, 0) + 1
+        name = to_json(key.decode("utf-8", "replace"))
+        return b'{"topic":"%s","key":%s,"value":%s}\n' % (
+            topic.encode(),
+            name,
+            b"null" if value is None else value,
+        )
+
+    def _parse(self, line: bytes) -> _Line:
+        data = _object(line)
+        topic = data.get("topic")
+        if not isinstance(topic, str):
+            raise BadLineError("invalid", 'no "topic"')
+        if topic not in _INPUTS:
+            known = "an output of the worker" if topic in BY_NAME else "no topic of the contract"
+            raise BadLineError("invalid", f"its topic is {known}")
+        partition = _number(data, "partition", 0, topic)
+        key = data.get("key")
+        if key is not None and not isinstance(key, str):
+            raise BadLineError("invalid", "key: expected a string", topic, partition)
+        value, content = _value(data, topic, partition)
+        place = (topic, partition)
+        offset = _number(data, "offset", self._offsets.get(place, 0), topic, partition)
+        self._offsets[place] = offset + 1
+        time = _own_time(content)
+        timestamp = _number(data, "timestamp", self._last_time if time is None else time, topic, partition)
+        try:
+            encoded = None if key is None else key.encode()
+        except UnicodeEncodeError:
+            raise BadLineError("invalid", "key: half of a surrogate pair", topic, partition) from None
+        return _Line(Record(topic, partition, offset, timestamp, encoded, value), time)
+
+
+def _object(line: bytes) -> dict[str, Any]:
+    try:
+        data = from_json(line)
+    except ValueError:
+        data = _object_slowly(line)
+    if not isinstance(data, dict):
+        raise BadLineError("invalid", 'expected an object {"topic", "value"}')
+    return data
+
+
+def _object_slowly(line: bytes) -> Any:
+    """What the fast parser refuses: half surrogates, which the record's own reader must see, and real faults."""
+    try:
+        return json.loads(line.decode())
+    except UnicodeDecodeError as error:
+        raise BadLineError("bad_utf8", f"no UTF-8 at byte {error.start}") from None
+    except json.JSONDecodeError as error:
+        raise BadLineError("bad_json", f"{error.msg} at column {error.colno}") from None
+    except RecursionError:
+        raise BadLineError("too_deep", "objects and arrays too deep within each other") from None
+    except ValueError:
+        raise BadLineError("invalid", "a number with too many digits") from None
+
+
+def _number(data: Mapping[str, Any], name: str, default: int, topic: str, partition: int = 0) -> int:
+    value = data.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**63:
+        raise BadLineError("invalid", f"{name}: expected a whole number, 0 or more", topic, partition)
+    return value
+
+
+def _value(data: Mapping[str, Any], topic: str, partition: int) -> tuple[bytes | None, Any]:
+    """The record's bytes, and the JSON value in them if there is one."""
+    if data.get("value_base64") is not None:
+        try:
+            value = base64.b64decode(data["value_base64"], validate=True)
+        except (binascii.Error, ValueError, TypeError):
+            raise BadLineError("invalid", "value_base64: not base64", topic, partition) from None
+        try:
+            return value, from_json(value)
+        except ValueError:
+            return value, None
+    if "value" not in data and "value_base64" not in data:
+        raise BadLineError("invalid", 'neither "value" nor "value_base64"', topic, partition)
+    content = data.get("value")
+    if content is None:
+        return None, None
+    try:
+        return to_json(content, inf_nan_mode="constants"), content
+    except ValueError:  # half surrogates and deep nesting: as escapes they reach the record's own reader
+        try:
+            return json.dumps(content, separators=(",", ":")).encode(), content
+        except RecursionError:
+            raise BadLineError(
+                "too_deep", "objects and arrays too deep within each other", topic, partition
+            ) from None
+
+
+def _own_time(content: Any) -> int | None:
+    """The record's own time in milliseconds, None when it has none that can be read."""
+    if not isinstance(content, dict):
+        return None
+    for name in _TIME_FIELDS:
+        text = content.get(name)
+        if isinstance(text, str):
+            try:
+                return (parse_time(text) - _EPOCH) // timedelta(milliseconds=1)
+            except ValueError:
+                return None
+    return None
+
+
+def _shortest_action(pack: Pack) -> int | None:
+    """The shortest time in which an action of this pack can end, in milliseconds; None when none ends."""
+    hours = [
+        action.duration_hours
+        for loaded in pack.policies
+        for rung in loaded.policy.ladder
+        for action in rung.actions
+        if action.duration_hours is not None
+    ]
+    return min(hours) * _HOUR_MS if hours else None
