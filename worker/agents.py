@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 from collections.abc import AsyncIterable, Callable, Iterable
 from datetime import datetime
@@ -11,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from faust.types import TP
 
-from worker import restore
-from worker.attempts import mark_at_start
+from worker import heap, restore
+from worker.attempts import first_to_judge, mark_at_start
 from worker.partitions import Partition, Tools, Work
 
 if TYPE_CHECKING:
@@ -189,7 +188,7 @@ class Ownership:
             self._tools.metrics.observe_restore(restored.seconds, restored.records)
         # What was restored stays for as long as the partition does: the collector need not walk it again,
         # and Faust has it run before every rebalance.
-        gc.freeze()
+        heap.settle()
         log.info(
             "state is in memory",
             extra={
@@ -217,10 +216,12 @@ class Ownership:
 
         begun = []
         for number, partition in partitions.items():
-            floor = of(committed, number)
-            mark = mark_at_start(
-                partition.last_mark, floor, of(ends, number), of(starts, number), self._settings.batch
-            )
+            last, floor, end = partition.last_mark, of(committed, number), of(ends, number)
+            if not partition.publisher.atomic:
+                floor = first_to_judge(last, floor, end)
+            mark = mark_at_start(last, floor, end, of(starts, number), self._settings.batch)
+            if not partition.publisher.atomic:
+                mark.done = dict(floor)
             begun.append(partition.take_over(mark, floor))
         await asyncio.gather(*begun)
 

@@ -37,24 +37,30 @@ class Mark:
     """What the owner of a partition leaves for the next one.
 
     `offsets` are the committed offsets when the mark was made, by topic; a topic without one is left out.
-    `careful` is how many records of a topic are still to be judged one by one.
+    `careful` is how many records of a topic are still to be judged one by one. `done` are the offsets up to
+    which the state has taken the topics in; it is kept only where offsets are not committed together with
+    the state (at least once).
     """
 
     running: bool = False
     offsets: dict[str, int] = field(default_factory=dict)
     careful: dict[str, int] = field(default_factory=dict)
     suspect: Suspect | None = None
+    done: dict[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The mark as the JSON object that stands under "shell" in the partition's record."""
         suspect = self.suspect
-        return {
+        value: dict[str, Any] = {
             "running": self.running,
             "offsets": dict(sorted(self.offsets.items())),
             "careful": dict(sorted(self.careful.items())),
             "suspect": suspect
             and {"topic": suspect.topic, "offset": suspect.offset, "attempts": suspect.attempts},
         }
+        if self.done:
+            value["done"] = dict(sorted(self.done.items()))
+        return value
 
     @classmethod
     def from_json(cls, value: object) -> Mark:
@@ -71,9 +77,28 @@ class Mark:
                 offsets={str(topic): int(offset) for topic, offset in value.get("offsets", {}).items()},
                 careful={str(topic): int(count) for topic, count in value.get("careful", {}).items()},
                 suspect=suspect,
+                done={str(topic): int(offset) for topic, offset in value.get("done", {}).items()},
             )
         except (AttributeError, KeyError, TypeError, ValueError):
             return cls()
+
+
+def first_to_judge(last: Mark, committed: Mapping[str, int], ends: Mapping[str, int]) -> dict[str, int]:
+    """From which offset on records are to be judged, by topic, where offsets are committed after the state.
+
+    What the state has taken in was published before and must not be judged again: the engine would take it
+    for duplicates. A mark beyond the end is that of a topic that was deleted and made again.
+
+    Args:
+        last: what the owner before left.
+        committed: the group's offsets now, by topic; a topic without one is left out.
+        ends: last stable offsets now, by topic.
+    """
+    begin = dict(committed)
+    for topic, offset in last.done.items():
+        if offset <= ends.get(topic, 0):
+            begin[topic] = max(offset, begin.get(topic, 0))
+    return begin
 
 
 def mark_at_start(

@@ -66,6 +66,7 @@ def report(judges: Iterable[Judge], metrics: Metrics) -> None:
 
     accounts = actions = 0
     breakers: dict[tuple[str, str], bool] = {}
+    failing: dict[str, bool] = {}
     pack = None
     for judge in judges:
         if isinstance(judge, PartitionJudge):
@@ -74,9 +75,13 @@ def report(judges: Iterable[Judge], metrics: Metrics) -> None:
             pack = judge.pack
             for key, is_open in judge.breakers.open().items():
                 breakers[key] = breakers.get(key, False) or is_open
+            for policy, fails in judge.failing.items():
+                failing[policy] = failing.get(policy, False) or fails
     metrics.set_state(accounts, actions)
     for (policy, kind), is_open in breakers.items():
         metrics.set_breaker(policy, kind, is_open)
+    for policy, fails in failing.items():
+        metrics.set_degraded(policy, fails)
     if pack is not None:
         status = {str(each.policy.id): str(each.policy.status) for each in pack.policies}
         metrics.set_pack(pack.id, pack.sha256, policies=status, signals=pack.signals.names)

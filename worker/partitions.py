@@ -9,6 +9,7 @@ import asyncio
 import json
 import logging
 import time
+import traceback
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CRASHED = "crashed_worker"
-_ACTION_TOPICS = ("enforcement.label", "enforcement.remove", "enforcement.suspend")
 
 Trial = Callable[[Record], Awaitable[bool]]
 
@@ -42,6 +42,10 @@ class Work:
 
 class HoleError(RuntimeError):
     """A batch went missing on its way here; the process must end and read it again."""
+
+
+class JudgeFailedError(RuntimeError):
+    """The judge raised, which it never should; its memory cannot be trusted, so the process must end."""
 
 
 @dataclass(slots=True)
@@ -110,7 +114,8 @@ class Partition:
                 "the last owner ended without progress; judging record by record",
                 extra={"partition": self.number, "records": sum(mark.careful.values())},
             )
-        await self._publish(Judged(), {}, marked=True)
+        # Without transactions, what the state has taken in may be ahead of the group's offsets: they follow.
+        await self._publish(Judged(), dict(mark.done), marked=True)
         self._task = asyncio.create_task(self._run(), name=f"partition-{self.number}")
 
     def drain(self) -> None:
@@ -127,7 +132,7 @@ class Partition:
         async with self._lock:
             if task is not None:
                 task.cancel()
-                self._mark = Mark(running=False)
+                self._mark = Mark(running=False, done=self._mark.done)
                 await self._publish(Judged(), {}, marked=True)
             await self.publisher.stop()
 
@@ -163,8 +168,7 @@ class Partition:
         async with self._lock:
             if self._task is None or self._draining:
                 return
-            with self._tools.watchdog.watching(f"timers-{self.number}"):
-                judged = self.judge.expire(now)
+            judged = self._ask("timers", lambda: self.judge.expire(now))
             if judged.outputs or judged.state:
                 await self._publish(judged, {})
             self._tools.metrics.add(judged.tally)
@@ -228,16 +232,30 @@ class Partition:
         return records[len(careful) :]
 
     def _judge(self, topic: str, records: Sequence[Record]) -> Judged:
-        with self._tools.watchdog.watching(f"{topic}-{self.number}"):
-            return self.judge.judge(records)
+        return self._ask(topic, lambda: self.judge.judge(records))
+
+    def _ask(self, what: str, judging: Callable[[], Judged]) -> Judged:
+        with self._tools.watchdog.watching(f"{what}-{self.number}"):
+            try:
+                return judging()
+            except Exception as error:  # noqa: BLE001  # a fault of the judge, which contains those of rules
+                # Its message may quote the post, and this one ends up in the log: only the place is told.
+                frames = traceback.extract_tb(error.__traceback__)[-3:]
+                places = " < ".join(f"{frame.filename}:{frame.lineno}" for frame in reversed(frames))
+                raise JudgeFailedError(f"judging {what} raised {type(error).__name__} at {places}") from None
 
     async def _publish(self, judged: Judged, offsets: dict[str, int], *, marked: bool = False) -> None:
         state = judged.state
+        if offsets and not self.publisher.atomic:
+            self._mark.done.update(offsets)
+            marked = True
         if marked:
             # The engine's part of the record stays as it is; what it wrote in this batch is in it already.
             self.judge.partition_record["shell"] = self._mark.to_json()
             record = json.dumps(self.judge.partition_record, separators=(",", ":"), sort_keys=True).encode()
-            state = {**state, self.mark_key: record}
+            # Last, so that where it can be read, everything that it speaks of can.
+            state = {key: value for key, value in state.items() if key != self.mark_key}
+            state[self.mark_key] = record
         end = await self.publisher.publish(judged.outputs, state, offsets)
         if end is not None:
             self.state_end = end
@@ -259,10 +277,9 @@ class Partition:
         metrics = self._tools.metrics
         metrics.add(judged.tally)
         metrics.observe_batch(topic, self.number, len(records), judge_seconds, publish_seconds)
-        if any(output.topic in _ACTION_TOPICS for output in judged.outputs):
-            now = self._tools.now()
-            for timestamp, count in Counter(record.timestamp for record in records).items():
-                metrics.observe_end_to_end(max(0.0, now - timestamp / 1000), count)
+        now = self._tools.now()
+        for timestamp, count in Counter(judged.acted).items():
+            metrics.observe_end_to_end(max(0.0, now - timestamp / 1000), count)
 
 
 def utc_now() -> datetime:

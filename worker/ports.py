@@ -44,6 +44,8 @@ class JudgeFactory(Protocol):
 class Publisher(Protocol):
     """Publishes what one partition's batches lead to. One call at a time."""
 
+    atomic: bool  # whether outputs, state and offsets of one call are published all or none
+
     async def start(self) -> None:
         """Gets ready; afterwards no earlier owner of the partition can publish any more.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
 import os
 import signal
@@ -18,7 +17,7 @@ import uvloop
 from faust.types import TP
 
 from worker import app as apps
-from worker import judges, logs, probe
+from worker import heap, judges, logs, probe
 from worker.adapters import kafka
 from worker.admin import check_topics
 from worker.agents import Ownership
@@ -32,7 +31,7 @@ from worker.partitions import Tools, utc_now
 from worker.ports import FencedError, JudgeFactory, Publisher
 from worker.settings import Guarantee, Settings, SettingsError
 from worker.topics import JUDGED
-from worker.transactions import AcknowledgedPublisher, TransactionalPublisher
+from worker.transactions import AcknowledgedPublisher, TransactionalPublisher, begin_sooner
 from worker.transport import never_create_topics
 from worker.watchdog import Watchdog
 
@@ -53,7 +52,7 @@ _LOG_LEVELS = {
     "mode.timers": logging.ERROR,  # "overlapping" only says that a batch took longer than a timer's interval
     "aiokafka": logging.WARNING,
     "kafka": logging.WARNING,
-    "worker.app": logging.WARNING,
+    "worker.app": logging.ERROR,  # warns of sensors, of which there are none
     "worker.transport": logging.WARNING,
 }
 _SILENCE_SECONDS = 10.0  # a fetch is answered at least every 1.5 s, with nothing if there is nothing
@@ -73,13 +72,13 @@ def run_worker(settings: Settings) -> int:
     for name, level in _LOG_LEVELS.items():
         logging.getLogger(name).setLevel(level)
     never_create_topics()
+    begin_sooner()
     # Until the event loop has its own handler: nothing is owned yet, so there is nothing to drain.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         problems = check_topics(
             settings.broker,
             settings.topic_prefix,
-            statements=settings.statements,
             timeout_seconds=settings.connect_timeout,
         )
         if problems:
@@ -88,6 +87,7 @@ def run_worker(settings: Settings) -> int:
             log.error("the topics are not as they must be; `moderator topics create` makes what is missing")
             return EXIT_USAGE
         make_judge = judges.load(settings)
+        heap.settle()
         health = Health(("broker", "partitions"), stall_seconds=settings.batch_limit + 5)
         registry = new_registry()
         metrics = Metrics(registry)
@@ -286,7 +286,6 @@ def main() -> int:
     except SettingsError as error:
         print(f"moderator: {error}", file=sys.stderr)  # noqa: T201  # there is no log before there are settings
         return EXIT_USAGE
-    gc.freeze()
     return run_worker(settings)
 
 

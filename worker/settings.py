@@ -46,7 +46,6 @@ class Settings:
     group: str = "moderator"  # the consumer group; with the prefix, also the stem of the transactional ids
     guarantee: Guarantee = Guarantee.EXACTLY_ONCE
     decisions: Decisions = Decisions.OTHER
-    statements: bool = False  # publish DSA statements of reasons
     policies: Path | None = None  # folder of the policy pack; None is the one that comes with the program
     cache_dir: Path | None = None  # compiled expressions; None keeps none
     http_host: str = "127.0.0.1"
@@ -83,7 +82,7 @@ class Settings:
         check.between("connect_timeout", 1.0, 300.0)
         check.between("stop_timeout", 1.0, 300.0)
         check.between("linger", 0.0, 0.02)
-        check.between("max_request_size", 600_000, 16_000_000)
+        check.between("max_request_size", 800_000, 16_000_000)
         check.that(
             "compression",
             {"", "gzip", "snappy", "lz4", "zstd"}.__contains__,
@@ -186,15 +185,6 @@ def _seconds(text: str) -> float:
         raise ValueError("must be a number of seconds") from None
 
 
-def _flag(text: str) -> bool:
-    lowered = text.lower()
-    if lowered in {"1", "true", "yes", "on"}:
-        return True
-    if lowered in {"", "0", "false", "no", "off"}:
-        return False
-    raise ValueError("must be true or false")
-
-
 def _text(value: object) -> str:
     return "" if value is None else str(value)
 
@@ -204,7 +194,6 @@ def _folder(text: str) -> Path | None:
 
 
 _PARSERS: dict[str, Callable[[str], Any]] = {
-    "statements": _flag,
     "policies": _folder,
     "cache_dir": _folder,
     **dict.fromkeys(("http_port", "batch", "max_request_size"), _whole),

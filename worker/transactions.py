@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import aiokafka.producer.sender
 from aiokafka.errors import (
     InvalidProducerEpoch,
     KafkaError,
@@ -30,6 +31,16 @@ _ATTEMPTS = 4
 _BACKOFF_SECONDS = 0.2
 _STOP_SECONDS = 3.0
 _FENCING = (ProducerFenced, InvalidProducerEpoch, OutOfOrderSequenceNumber)
+
+
+def begin_sooner() -> None:
+    """Has aiokafka's producers in this process ask again sooner whether a transaction may begin.
+
+    The broker refuses the next transaction until the markers of the last one are written, which takes it
+    one or two milliseconds; aiokafka 0.14 waits 20 before it asks again, and has no option for it. That
+    made a transaction of one small batch after the other last 25 ms instead of 5.
+    """
+    aiokafka.producer.sender.BACKOFF_OVERRIDE = 0.002
 
 
 async def _send_all(producer: Any, prefix: str, partition: int, records: Iterable[Output]) -> dict[str, int]:
@@ -83,6 +94,8 @@ class TransactionalPublisher:
     can be tried again is aborted and published again, unchanged; after a few times, or once fenced, the
     process must end.
     """
+
+    atomic = True
 
     def __init__(
         self,
@@ -181,6 +194,8 @@ class AcknowledgedPublisher:
     ones that were judged already, and their outputs would be lost. The offset is told to Faust's consumer,
     which commits it soon.
     """
+
+    atomic = False
 
     def __init__(
         self, settings: Settings, partition: int, producer: Any, mark_done: Callable[[str, int, int], None]

@@ -25,6 +25,7 @@ from worker.engine.records import Record
 
 _POLL_SECONDS = 0.02  # between two looks while some partition has enough waiting
 _BACKLOG_BATCHES = 2  # fetched and not yet begun, of one partition of one topic
+_FETCH_WAIT_MS = 100  # how long the broker may keep a fetch that finds nothing
 
 
 def never_create_topics() -> None:
@@ -72,9 +73,13 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc] 
         # for as long as the consumer is made; for the rest of the time that mode is off.
         self.consumer.in_transaction = True
         try:
-            return super()._create_worker_consumer(transport)
+            consumer = super()._create_worker_consumer(transport)
         finally:
             self.consumer.in_transaction = False
+        # Faust asks for 1.5 s, and a broker answers the requests of a connection in their order: the questions
+        # for offsets during a take-over would each wait as long behind a fetch of an idle partition.
+        consumer._fetch_max_wait_ms = _FETCH_WAIT_MS
+        return consumer
 
     async def committed(self, partitions: Iterable[TP]) -> dict[TP, int]:
         """The group's committed offsets; partitions without one are left out."""

@@ -31,7 +31,7 @@ KILL, KILL_ALL, ZOMBIE, JOIN, LEAVE = "kill", "kill all", "zombie", "join", "lea
 WEIGHTS = {KILL: 4, KILL_ALL: 1, ZOMBIE: 3, JOIN: 2, LEAVE: 2}
 MOST_WORKERS = 3
 BACKLOG = 10_000  # posts sent and not decided, at most
-FEW = 4_000  # and at least, when a fault comes
+BURST = 5_000  # sent at once right before a fault, so that it falls on workers at work
 CHUNK = 2_000
 _SECONDS = 120.0  # the longest that anything may take before the run counts as failed
 
@@ -70,7 +70,7 @@ class Report:
             "events": len(self.events),
             "events_by_kind": dict(Counter(self.events)),
             "events_in_order": self.events,
-            "decided_at_each_event": scene.decisions,
+            "decided_at_each_event": self.decided,
             "lost": outcome.lost,
             "extra": outcome.extra,
             "differing": outcome.differing,
@@ -110,11 +110,14 @@ class Campaign:
         events: list[str] = []
         decided: list[int] = []
         for number in range(1, plan.events + 1):
-            self._goal = plan.posts * number // (plan.events + 1)
-            scene.wait(lambda: scene.decisions >= self._goal, _SECONDS, f"{self._goal} decisions")
-            # All must be up, or a fault would fall on what the last one has not yet left behind.
+            # All must be up and at work, or a fault would fall on what the last one has not yet left behind.
             scene.wait(lambda: all(each.is_ready() for each in scene.fleet), _SECONDS, "all to be ready")
-            scene.wait(lambda: self._waiting >= FEW or self._exhausted, _SECONDS, "a backlog")
+            share = plan.posts * number // (plan.events + 1)
+            self._goal = min(plan.posts, max(share, scene.sent + CHUNK))
+            scene.work(_SECONDS)
+            scene.wait(lambda: scene.decisions >= self._goal, _SECONDS, f"{self._goal} decisions")
+            self._send(BURST)
+            self._goal += BURST + BACKLOG  # what may be sent while the workers recover
             kind = self._choose()
             decided.append(scene.decisions)
             self._say(
@@ -136,8 +139,13 @@ class Campaign:
         return self._scene.sent >= self._plan.posts
 
     def _feed(self) -> None:
-        if self._scene.sent < min(self._plan.posts, self._goal + BACKLOG) and self._waiting < BACKLOG:
-            self._scene.post(min(CHUNK, self._plan.posts - self._scene.sent), accounts=self._plan.accounts)
+        if self._scene.sent < self._goal and self._waiting < BACKLOG:
+            self._send(CHUNK)
+
+    def _send(self, count: int) -> None:
+        count = min(count, self._plan.posts - self._scene.sent)
+        if count:
+            self._scene.post(count, accounts=self._plan.accounts)
 
     def _choose(self) -> str:
         workers = len(self._scene.fleet)
@@ -173,7 +181,9 @@ class Campaign:
         victim.pause()
         others = [process for process in scene.fleet if process is not victim]
         scene.wait(
-            lambda: sum(map(scene.owned, others)) == scene.partitions, _SECONDS, "the others to own everything"
+            lambda: sum(map(scene.owned, others)) == scene.partitions,
+            _SECONDS,
+            "the others to own everything",
         )
         scene.recover(ZOMBIE, _SECONDS, since=began)
         victim.resume()

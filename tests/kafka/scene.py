@@ -160,7 +160,7 @@ class Scene:
             for topic, body in records.items():
                 value = json.dumps({"schema_version": 1, **body}).encode()
                 self.traffic.send_raw(value, topic=topic, key=body["account_id"].encode())
-                self._others += 1
+        self._others += count  # reports are only counted, they show no decision
 
     @property
     def decisions(self) -> int:
@@ -239,6 +239,13 @@ class Scene:
         everything that was sent is decided, that is enough.
         """
         began = time.monotonic() if since is None else since
+        self.work(timeout_seconds, f"after {fault}")
+        seconds = time.monotonic() - began
+        self.recoveries.append((fault, seconds))
+        return seconds
+
+    def work(self, timeout_seconds: float = 60.0, when: str = "") -> None:
+        """Waits until every partition has published something more, or everything that was sent is decided."""
         self.oracle.read_to_end()
         before = len(self.oracle.records)
         published: set[int] = set()
@@ -247,10 +254,7 @@ class Scene:
             published.update(record.partition for record in self.oracle.records[before:])
             return len(published) == self.partitions or self.decisions >= self.sent + self._others
 
-        self.wait(all_published, timeout_seconds, f"all partitions to publish again after {fault}")
-        seconds = time.monotonic() - began
-        self.recoveries.append((fault, seconds))
-        return seconds
+        self.wait(all_published, timeout_seconds, f"all partitions to publish {when}")
 
     # --- the end
 

@@ -11,7 +11,15 @@ import pytest
 from tests.kafka.oracle import read_outputs
 from tests.kafka.recomputed import Place, count_by_reason
 from tests.kafka.scene import Scene, dead_letters
-from tests.kafka.traffic import FATAL_WORD, HANG_WORD, REMOVE_WORD, Traffic, make_post, make_posts, partition_of
+from tests.kafka.traffic import (
+    FATAL_WORD,
+    HANG_WORD,
+    REMOVE_WORD,
+    Traffic,
+    make_post,
+    make_posts,
+    partition_of,
+)
 from worker.watchdog import EXIT_CODE as WATCHDOG_EXIT
 
 pytestmark = pytest.mark.kafka
@@ -93,8 +101,9 @@ def test_a_topic_that_ends_in_an_aborted_transaction_keeps_nobody_waiting(scene:
 
 
 def nested(depth: int) -> bytes:
-    return b'{"schema_version":1,"post_id":"p","author_id":"a","created_at":"2026-11-22T09:00:00Z","text":"","x":%s}' % (
-        b"[" * depth + b"]" * depth
+    return (
+        b'{"schema_version":1,"post_id":"p","author_id":"a","created_at":"2026-11-22T09:00:00Z","text":"","x":%s}'
+        % (b"[" * depth + b"]" * depth)
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from worker.attempts import Mark, Suspect, Treatment, mark_at_start, treatment
+from worker.attempts import Mark, Suspect, Treatment, first_to_judge, mark_at_start, treatment
 
 
 def start(
@@ -107,3 +107,19 @@ def test_a_mark_survives_being_written_down() -> None:
 )
 def test_a_mark_that_cannot_be_read_counts_as_a_clean_release(value: object) -> None:
     assert Mark.from_json(value) == Mark()
+
+
+def test_records_that_the_state_has_taken_in_are_not_judged_again_although_the_group_is_behind() -> None:
+    last = Mark(running=True, done={"posts": 30, "reports": 4})
+    committed = {"posts": 10, "reports": 9}
+    assert first_to_judge(last, committed, {"posts": 50, "reports": 9}) == {"posts": 30, "reports": 9}
+    assert first_to_judge(last, {}, {"posts": 30, "reports": 4}) == {"posts": 30, "reports": 4}
+
+
+def test_a_mark_beyond_the_end_of_a_topic_that_was_made_again_counts_for_nothing() -> None:
+    assert first_to_judge(Mark(done={"posts": 30}), {}, {"posts": 5}) == {}
+
+
+def test_what_is_done_is_kept_in_the_state_only_where_there_is_something_to_keep() -> None:
+    assert Mark.from_json(Mark(done={"posts": 3}).to_json()) == Mark(done={"posts": 3})
+    assert "done" not in Mark(running=True).to_json()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import traceback
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +15,7 @@ from tests.worker.shell import Bench, CountingJudge, records
 from worker.adapters.memory import MemoryPublisher
 from worker.attempts import Mark, Suspect
 from worker.engine.records import Judged, Output
-from worker.partitions import HoleError, Partition
+from worker.partitions import HoleError, JudgeFailedError, Partition
 from worker.ports import PublishError
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -223,6 +224,22 @@ def test_what_cannot_be_published_ends_the_process_and_is_not_let_go_of() -> Non
     assert bench.judge.batches == [[0, 1, 2, 3, 4]]
 
 
+def test_a_judge_that_raises_ends_the_process_and_the_message_quotes_nobody() -> None:
+    class Raising(CountingJudge):
+        def judge(self, batch: Any) -> Judged:
+            raise ValueError("the text of a post")
+
+    bench = Bench()
+    bench.judge = Raising()
+    bench.partition = Partition(0, bench.judge, bench.publisher, bench.tools)
+    run(bench, Mark(running=True), (0, 4, None))
+    (failure,) = bench.failures
+    assert isinstance(failure, JudgeFailedError)
+    assert "ValueError at " in str(failure)
+    assert "text of a post" not in "".join(traceback.format_exception(failure))
+    assert bench.released == 0
+
+
 def test_suspicious_records_are_named_before_they_are_judged() -> None:
     named: list[Any] = []
 
@@ -346,3 +363,18 @@ def test_what_waits_is_counted_by_topic(count: int) -> None:
         bench.put(index * 10, index * 10 + 4)
     assert bench.partition.queued() == {"posts": 5 * count}
     assert len(records(0, 4)) == 5
+
+
+def test_without_transactions_the_state_says_last_what_it_has_taken_in() -> None:
+    bench = Bench()
+    bench.publisher = MemoryPublisher(atomic=False)
+    bench.partition = Partition(0, bench.judge, bench.publisher, bench.tools)
+    run(bench, Mark(running=True, done={"posts": 3}), (0, 4, None), floor={"posts": 3})
+    taking_over, batch = bench.publisher.transactions
+    assert taking_over[2] == {"posts": 3}  # the group's offset follows the state's
+    assert bench.judge.batches == [[3, 4]]
+    assert list(batch[1]) == [b"a:u1", b"p:0"]
+    assert shell_of(bench)["done"] == {"posts": 5}
+    asyncio.run(bench.partition.release())
+    assert shell_of(bench)["done"] == {"posts": 5}
+    assert shell_of(bench)["running"] is False

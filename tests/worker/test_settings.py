@@ -24,7 +24,6 @@ def test_every_field_is_a_variable() -> None:
             "MODERATOR_TOPIC_PREFIX": "staging.",
             "MODERATOR_GUARANTEE": "at-least-once",
             "MODERATOR_DECISIONS": "all",
-            "MODERATOR_STATEMENTS": "yes",
             "MODERATOR_POLICIES": "/etc/moderator/pack",
             "MODERATOR_HTTP_PORT": "0",
             "MODERATOR_SESSION_TIMEOUT": "12.5",
@@ -34,7 +33,6 @@ def test_every_field_is_a_variable() -> None:
     assert settings.topic("posts") == "staging.posts"
     assert settings.guarantee is Guarantee.AT_LEAST_ONCE
     assert settings.decisions is Decisions.ALL
-    assert settings.statements is True
     assert settings.policies == Path("/etc/moderator/pack")
     assert settings.http_port == 0
     assert settings.session_timeout == 12.5
@@ -62,7 +60,6 @@ def test_an_option_may_be_the_plain_text_of_a_choice() -> None:
         ("GROUP", ""),
         ("GUARANTEE", "exactly once"),
         ("DECISIONS", "some"),
-        ("STATEMENTS", "maybe"),
         ("HTTP_PORT", "eighty"),
         ("HTTP_PORT", "65536"),
         ("BATCH", "0"),
@@ -84,7 +81,6 @@ def test_a_child_process_gets_the_same_settings() -> None:
     settings = Settings(
         broker="kafka:9092",
         guarantee=Guarantee.AT_LEAST_ONCE,
-        statements=True,
         policies=Path("/pack"),
         batch=7,
     )

@@ -14,7 +14,8 @@ class MemoryPublisher:
     the `state` partition, each record taking one offset.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, atomic: bool = True) -> None:
+        self.atomic = atomic
         self.transactions: list[tuple[tuple[Output, ...], dict[bytes, bytes | None], dict[str, int]]] = []
         self.started = False
         self.log = 0

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from schemas.base import encode
 from schemas.decode import decode
 from schemas.posts import Post
+from worker import heap
 from worker.bench import data
 from worker.engine.chain import Chain
 from worker.engine.judge import PartitionJudge
 from worker.engine.records import Record
-from worker.engine.registry import load_pack
+from worker.engine.registry import Pack, load_pack
 from worker.engine.subjects import post_subject
 
-T = TypeVar("T")
-R = TypeVar("R")
-_WARM_UP = 5  # batches judged before the clock starts
+START = datetime(
+    2026, 11, 23, tzinfo=UTC
+)  # of the posts: without a broker the clock on the wall decides nothing
+_WARM_UP = 5  # batches before the clock starts
 
 
 def measure(
@@ -27,56 +31,71 @@ def measure(
 ) -> dict[str, Any]:
     """Posts a second of the whole core, and CPU microseconds a post of each stage.
 
-    `decide_and_state` is what remains of the whole: decisions, actions, strikes, the accounts' records.
+    Each batch goes through the stages one by one and then, as a whole, through the judge that the worker
+    uses. `decide_and_state` is what remains of the whole: decisions, actions, strikes, accounts' records.
     """
     pack = load_pack(policies, cache_dir=cache_dir)
-    start = data.now()
-    records = [
-        Record("posts", 0, offset, 0, key, value)
-        for offset, (key, value) in enumerate(data.posts(count, accounts, start))
-    ]
-    batches = [records[first : first + batch] for first in range(0, len(records), batch)]
-    chain = Chain(pack.policies)
-
-    def posts_of(chunk: Sequence[Record]) -> list[Post]:
-        return [model for record in chunk if isinstance(model := decode("posts", record.value).model, Post)]
-
-    # Every stage runs on all batches before the next one, as it would with warm caches.
-    posts, decoding = _timed(posts_of, batches)
-    subjects, making = _timed(lambda chunk: [post_subject(post) for post in chunk], posts)
-    signals, measuring = _timed(pack.signals.measure, subjects)
-    _, ruling = _timed(
-        lambda pair: [
-            chain.run(subject, found, post.created_at) for subject, found, post in zip(*pair, strict=True)
-        ],
-        list(zip(subjects, signals, posts, strict=True)),
-    )
-    for chunk in batches[:_WARM_UP]:
-        PartitionJudge(pack, 0).judge(chunk)
-    judge = PartitionJudge(pack, 0)
-    wall = time.perf_counter()
-    judged, whole = _timed(judge.judge, batches)
-    wall = time.perf_counter() - wall
-    outputs = [
-        decode(output.topic, output.value).model
-        for chunk in judged
-        for output in chunk.outputs
-        if output.value is not None
-    ]
-    _, encoding = _timed(lambda chunk: [encode(model) for model in chunk], [outputs])
-    known = {"decode": decoding, "signals": making + measuring, "rules": ruling, "encode": encoding}
-    stages = {**known, "decide_and_state": max(0.0, whole - sum(known.values()))}
+    chain, judge = Chain(pack.policies), PartitionJudge(pack, 0)
+    stages = dict.fromkeys(("decode", "signals", "rules", "encode"), 0.0)
+    whole = wall = 0.0
+    outputs = 0
+    _warm_up(pack, count, accounts, batch)
+    heap.settle()  # as the worker does once it runs
+    for chunk in _batches(count, accounts, batch):
+        clock = _Clock(stages)
+        posts = [model for record in chunk if isinstance(model := decode("posts", record.value).model, Post)]
+        clock.lap("decode")
+        subjects = [post_subject(post) for post in posts]
+        signals = pack.signals.measure(subjects)
+        clock.lap("signals")
+        for subject, found, post in zip(subjects, signals, posts, strict=True):
+            chain.run(subject, found, post.created_at)
+        clock.lap("rules")
+        del posts, subjects, signals
+        began, at = time.process_time(), time.perf_counter()
+        judged = judge.judge(chunk)
+        whole += time.process_time() - began
+        wall += time.perf_counter() - at
+        published = [
+            decode(output.topic, output.value).model for output in judged.outputs if output.value is not None
+        ]
+        outputs += len(published)
+        clock = _Clock(stages)
+        for model in published:
+            encode(model)
+        clock.lap("encode")
+    stages["decide_and_state"] = max(0.0, whole - sum(stages.values()))
     return {
         "posts": count,
         "seconds": wall,
         "cpu_seconds": whole,
-        "outputs": len(outputs),
+        "outputs": outputs,
         "stages_us": {name: round(seconds / count * 1e6, 2) for name, seconds in stages.items()},
     }
 
 
-def _timed(work: Callable[[T], R], items: Sequence[T]) -> tuple[list[R], float]:
-    """The results, and the CPU seconds that they took."""
-    started = time.process_time()
-    results = [work(item) for item in items]
-    return results, time.process_time() - started
+class _Clock:
+    """Adds CPU seconds since the last lap to named sums."""
+
+    def __init__(self, sums: dict[str, float]) -> None:
+        self._sums = sums
+        self._last = time.process_time()
+
+    def lap(self, name: str) -> None:
+        now = time.process_time()
+        self._sums[name] += now - self._last
+        self._last = time.process_time()
+
+
+def _warm_up(pack: Pack, count: int, accounts: int, batch: int) -> None:
+    judge = PartitionJudge(pack, 0)
+    for chunk in itertools.islice(_batches(count, accounts, batch), _WARM_UP):
+        judge.judge(chunk)
+
+
+def _batches(count: int, accounts: int, batch: int) -> Iterator[list[Record]]:
+    posts = enumerate(data.posts(count, accounts, START))
+    while chunk := [
+        Record("posts", 0, offset, 0, key, value) for offset, (key, value) in itertools.islice(posts, batch)
+    ]:
+        yield chunk

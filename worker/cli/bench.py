@@ -34,7 +34,7 @@ def bench(
     ] = None,
     posts: Annotated[
         int, typer.Option(min=1_000, envvar="MODERATOR_BENCH_POSTS", help="Posts on the topic.")
-    ] = 200_000,
+    ] = 300_000,
     only: Annotated[
         str, typer.Option(envvar="MODERATOR_BENCH_ONLY", metavar="PARTS", help="Parts to run, with commas.")
     ] = ",".join(PARTS),

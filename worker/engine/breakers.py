@@ -6,45 +6,54 @@ partition trips at the same record.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, get_args
 
+from schemas.base import ActionKind
 from worker.engine.policy import Policy
 from worker.engine.state import DAY
 
-DAYS_KEPT = 3
+DAYS_KEPT = 7
 
 
 class Breakers:
-    """The counts of one partition."""
+    """The counts of one partition, for the policies of a pack."""
 
-    def __init__(self) -> None:
+    def __init__(self, policies: Iterable[Policy] = ()) -> None:
+        self._quotas = {
+            (p.id, kind): int(getattr(p.breaker, kind)) for p in policies for kind in get_args(ActionKind)
+        }
         self._counts: dict[tuple[int, str, str], int] = {}  # (day, policy, kind)
-        self._latest: dict[tuple[str, str], tuple[int, bool]] = {}  # (policy, kind) -> (day, open)
 
     def allow(self, policy: Policy, kind: str, now: int) -> bool:
         """Takes one action from the quota of its day, or says that it is spent."""
         day = now // DAY
         key = (day, policy.id, kind)
         count = self._counts.get(key, 0)
-        allowed = count < int(getattr(policy.breaker, kind))
-        if allowed:
-            if key not in self._counts:
-                self._drop_old(day)
-            self._counts[key] = count + 1
-        if day >= self._latest.get((policy.id, kind), (day, False))[0]:
-            self._latest[policy.id, kind] = (day, not allowed)
-        return allowed
+        if count >= self._quotas.setdefault((policy.id, kind), int(getattr(policy.breaker, kind))):
+            return False
+        self._counts[key] = count + 1
+        if count == 0:
+            self._drop_days(day)
+        return True
 
     def open(self) -> dict[tuple[str, str], bool]:
-        """Whether the breaker of each policy and kind held something on the last day that it counted."""
-        return {key: tripped for key, (_, tripped) in self._latest.items()}
+        """Whether the quota of the latest day that was counted is spent, for each policy and kind."""
+        latest: dict[tuple[str, str], tuple[int, int]] = {}
+        for (day, policy, kind), count in self._counts.items():
+            latest[policy, kind] = max(latest.get((policy, kind), (day, 0)), (day, count))
+        return {key: key in latest and latest[key][1] >= quota for key, quota in self._quotas.items()}
 
-    def _drop_old(self, day: int) -> None:
-        # Times come from producers: one post from the far future must not erase the count of today.
-        newest_first = sorted({kept for kept, _, _ in self._counts} | {day}, reverse=True)
-        if len(newest_first) > DAYS_KEPT:
-            gone = set(newest_first[DAYS_KEPT:]) - {day}
-            self._counts = {key: n for key, n in self._counts.items() if key[0] not in gone}
+    def _drop_days(self, day: int) -> None:
+        """Keeps a few days. Times come from producers, so it is the quietest other day that goes, not the oldest:
+        a handful of posts from the far future must not erase the count of today."""
+        totals: dict[int, int] = {}
+        for (kept, _, _), count in self._counts.items():
+            totals[kept] = totals.get(kept, 0) + count
+        if len(totals) > DAYS_KEPT:
+            del totals[day]
+            quietest = min(totals, key=lambda kept: (totals[kept], kept))
+            self._counts = {key: count for key, count in self._counts.items() if key[0] != quietest}
 
     def to_json(self) -> list[list[Any]]:
         """The counts as they stand in the partition's record, in a fixed order."""

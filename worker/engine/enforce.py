@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -48,14 +49,17 @@ class Effects:
     forgotten: list[str] = field(default_factory=list)  # items that the account's record has no room for
 
 
-def enforce(case: Case, ruling: Ruling, account: Account, breakers: Breakers) -> Effects:
+def enforce(
+    case: Case, ruling: Ruling, account: Account, breakers: Breakers, applied: Set[str] = frozenset()
+) -> Effects:
     """Makes the actions and review items of a ruling and notes them in the account's record.
 
     At most one action per kind and subject, by the strictest policy. What stands already is not repeated.
+    Nor is an action whose id is among `applied`: a post that is judged anew causes the same actions.
     An action above its breaker's quota becomes a review item and adds no strike.
     """
     effects = Effects()
-    chosen = _choose(case, ruling, account)
+    chosen = _choose(case, ruling, account, applied)
     allowed: list[tuple[Judgement, PolicyAction, SubjectRef]] = []
     for judgement, action, target in chosen:
         policy = judgement.loaded.policy
@@ -84,7 +88,9 @@ def enforce(case: Case, ruling: Ruling, account: Account, breakers: Breakers) ->
     return effects
 
 
-def _choose(case: Case, ruling: Ruling, account: Account) -> list[tuple[Judgement, PolicyAction, SubjectRef]]:
+def _choose(
+    case: Case, ruling: Ruling, account: Account, applied: Set[str]
+) -> list[tuple[Judgement, PolicyAction, SubjectRef]]:
     """The strictest action for each kind and subject that does not stand already."""
     best: dict[tuple[str, str, str], tuple[Judgement, PolicyAction, SubjectRef]] = {}
     for judgement, rung in ruling.violations:  # strictest policy first, so the first of equals stays
@@ -96,7 +102,8 @@ def _choose(case: Case, ruling: Ruling, account: Account) -> list[tuple[Judgemen
     return [
         (judgement, action, target)
         for judgement, action, target in best.values()
-        if not _stands(case, action, target, account)
+        if _action_id(case, judgement, action, target) not in applied
+        and not _stands(case, action, target, account)
     ]
 
 
@@ -160,6 +167,11 @@ def _apply(
         )
 
 
+def _action_id(case: Case, judgement: Judgement, action: PolicyAction, target: SubjectRef) -> str:
+    policy = judgement.loaded.policy
+    return action_id(action.kind, "apply", target.type, target.id, policy.id, policy.version, case.cause)
+
+
 def _expires_ms(case: Case, action: PolicyAction) -> int | None:
     if action.duration_hours is None:
         return None
@@ -173,9 +185,7 @@ def _record(
     hours = action.duration_hours
     return Enforcement(
         schema_version=1,
-        action_id=action_id(
-            action.kind, "apply", target.type, target.id, policy.id, policy.version, case.cause
-        ),
+        action_id=_action_id(case, judgement, action, target),
         operation="apply",
         kind=action.kind,
         subject=target,

@@ -10,7 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from schemas.accounts import AccountRecord
 from schemas.base import encode, format_time
@@ -23,7 +23,7 @@ from worker.engine.breakers import Breakers
 from worker.engine.chain import Chain, Judgement
 from worker.engine.contract import Subject
 from worker.engine.dead_letters import dead_letter
-from worker.engine.decide import decide
+from worker.engine.decide import decide, rung_of
 from worker.engine.enforce import Case, Effects, enforce, evidence_items
 from worker.engine.ids import digest, partition_of
 from worker.engine.ledger import Ledger
@@ -48,6 +48,13 @@ ACCOUNT_OF = {
 }
 
 
+class _Rejected(NamedTuple):
+    """What a record became that cannot be judged; its dead letter is published in the record's turn."""
+
+    reason: str
+    detail: str
+
+
 class PartitionJudge:
     """Everything that one partition number's owner knows and does.
 
@@ -64,7 +71,7 @@ class PartitionJudge:
         self.publish_all = publish_all
         self.accounts = Accounts()
         self.ledger = Ledger()
-        self.breakers = Breakers()
+        self.breakers = Breakers(loaded.policy for loaded in pack.policies)
         # What stands under "shell" is the streaming shell's own; everything else is the engine's.
         self.partition_record: dict[str, Any] = {"schema_version": 1, "shell": {}}
         self.failing: dict[str, bool] = {}  # whether each policy's rule failed when it was last asked
@@ -109,9 +116,9 @@ class PartitionJudge:
                 subjects.append(account_subject(model))
         measured = iter(zip(subjects, self.pack.signals.measure(subjects), strict=True))
         for record, model in zip(records, models, strict=True):
-            if model is None:
-                continue
-            if isinstance(model, Post):
+            if isinstance(model, _Rejected):
+                self._reject(record, model.reason, model.detail, judged)
+            elif isinstance(model, Post):
                 self._post(record, model, None if model.deleted else next(measured), judged)
             elif isinstance(model, AccountRecord):
                 self._account(record, model, None if model.deleted else next(measured), judged)
@@ -156,21 +163,19 @@ class PartitionJudge:
     # -- one record ----------------------------------------------------------------------------------
 
     def _decode(self, record: Record, judged: Judged) -> Any:
-        """The record's model, or None after it became a dead letter."""
+        """The record's model, or why it becomes a dead letter."""
         if record.topic == "policies":
             return record  # chunks and tombstones of packs; the pack's own reader checks them
         try:
             decoded = decode(record.topic, record.value)
         except DecodeError as error:
-            self._reject(record, error.reason, error.detail, judged)
-            return None
+            return _Rejected(error.reason, error.detail)
         if decoded.unknown_fields:
             judged.count("moderator_unknown_fields_total", record.topic, by=decoded.unknown_fields)
         owner = ACCOUNT_OF.get(record.topic)
         problem = None if owner is None else self._misrouted(record, getattr(decoded.model, owner))
         if problem is not None:
-            self._reject(record, "misrouted", problem, judged)
-            return None
+            return _Rejected("misrouted", problem)
         return decoded.model
 
     def _misrouted(self, record: Record, account_id: str) -> str | None:
@@ -199,6 +204,7 @@ class PartitionJudge:
         now_ms = account.clock_us // 1000
         if measured is None:
             self._close_items(post, account, judged)
+            account.seen(post.post_id, now_ms)  # should the post itself come later, it is gone already
             self._settle(record, post.post_id, "post", post.author_id, "clear", now, judged)
             return
         # An edit that keeps its post's id is news, once for each time of editing.
@@ -214,7 +220,7 @@ class PartitionJudge:
         self, record: Record, model: AccountRecord, measured: tuple[Subject, Signals] | None, judged: Judged
     ) -> None:
         if measured is None:
-            self._erase(model.account_id)
+            self._erase(model.account_id, judged)
             self._settle(
                 record, model.account_id, "account", model.account_id, "clear", model.updated_at, judged
             )
@@ -265,7 +271,7 @@ class PartitionJudge:
         ruling = decide(judgements, account.active_strikes(now_ms))
         ref = RecordRef(topic=record.topic, partition=record.partition, offset=record.offset)
         case = Case(subject, ref, cause, now, now_ms, self.pack.id)
-        effects = enforce(case, ruling, account, self.breakers)
+        effects = enforce(case, ruling, account, self.breakers, self.ledger.applied)
         self._settle(
             record, subject.id, subject.kind, subject.account_id, ruling.outcome, now, judged,
             judgements=judgements, effects=effects, active=account.active_strikes(now_ms),
@@ -296,7 +302,7 @@ class PartitionJudge:
             judged.outputs.append(Output("notices", action.account_id.encode(), encode(notice)))
             judged.count("moderator_notices_total", notice.kind)
         for item_id in effects.forgotten:
-            self.ledger.drop(item_id)
+            self._close(item_id, "too-many-open-items", judged)
         for policy, kind in effects.held:
             judged.count("moderator_breaker_held_total", policy, kind)
 
@@ -305,16 +311,17 @@ class PartitionJudge:
         closed = [item_id for item_id, post_id in account.items.items() if post_id == post.post_id]
         for item_id in closed:
             del account.items[item_id]
-            value = self.ledger.close_item(item_id, "deleted-by-author")
-            if value is not None:
-                judged.outputs.append(Output("review.queue", post.author_id.encode(), value))
+            self._close(item_id, "deleted-by-author", judged)
 
-    def _erase(self, account_id: str) -> None:
-        account = self.accounts.get(account_id)
-        for action in account.actions:
-            self.ledger.drop(action.action_id)
-        for item_id in account.items:
-            self.ledger.drop(item_id)
+    def _close(self, item_id: str, closed_by: str, judged: Judged) -> None:
+        item = self.ledger.close_item(item_id, closed_by)
+        if item is not None:
+            judged.outputs.append(Output("review.queue", item.account_id.encode(), encode(item)))
+
+    def _erase(self, account_id: str, judged: Judged) -> None:
+        for item_id in self.accounts.get(account_id).items:
+            self._close(item_id, "account-deleted", judged)
+        self.ledger.erase(account_id)
         self.accounts.erase(account_id)
 
     def _settle(
@@ -377,7 +384,7 @@ class PartitionJudge:
             if judgement.uncovered:
                 judged.count("moderator_uncovered_language_total", policy.id, by=times)
             if policy.status == "shadow" and judgement.outcome == "violation":
-                for action in policy.ladder[0].actions:
+                for action in rung_of(judgement, 0).actions:
                     judged.count("moderator_shadow_actions_total", policy.id, action.kind, by=times)
 
     def _collect(self, judged: Judged) -> None:
@@ -391,7 +398,7 @@ class PartitionJudge:
 
 def _uncovered(subject: Subject, judgements: Sequence[Judgement]) -> str | None:
     """The subject's language when a policy in force cannot read it."""
-    return subject.lang if any(j.uncovered for j in judgements) else None
+    return subject.lang if any(j.uncovered and j.enforced for j in judgements) else None
 
 
 def _reversal(action: Enforcement) -> Enforcement:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Set
 from datetime import UTC, datetime, timedelta
 
 from pydantic_core import from_json, to_json
 
-from schemas.base import encode
 from schemas.enforcement import Enforcement
 from schemas.queue import QueueItem
 from worker.engine.state import APPEAL_DAYS, DAY
@@ -17,7 +17,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Ledger:
-    """Keeps in memory only what has something left to happen: actions with an end, and open items.
+    """Keeps in memory what has something left to happen (actions with an end, open items) and every action's id.
 
     An action's record stays in the topic until 20 days after its end, because it can be appealed until then.
     """
@@ -30,6 +30,7 @@ class Ledger:
         self._items: dict[str, bytes] = {}
         self._due: list[tuple[int, str]] = []  # when each action ends
         self._stale: list[tuple[int, str]] = []  # when each ended action's record may go
+        self._applied: dict[str, str] = {}  # id of every action that has a record: its account
         self._changed: dict[bytes, bytes | None] = {}
 
     @property
@@ -50,7 +51,9 @@ class Ledger:
         record = from_json(value)
         if "item" in record:
             self._items[name] = to_json(record["item"])
-        elif record.get("ended"):
+            return
+        self._applied[name] = sys.intern(record["action"]["account_id"])
+        if record.get("ended"):
             self._keep_until(record["ended"] + APPEAL_DAYS * DAY, name)
         elif record["expires"] is not None:
             self._end_at(record["expires"], name, to_json(record["action"]))
@@ -62,6 +65,7 @@ class Ledger:
         )
         self._write(action.action_id, b'"expires":%s,"action":%s' % (_number(expires), value))
         self._forget(action.action_id)
+        self._applied[action.action_id] = sys.intern(action.account_id)
         if expires is not None:
             self._end_at(expires, action.action_id, value)
 
@@ -70,18 +74,25 @@ class Ledger:
         self._items[item_id] = value
         self._write(item_id, b'"item":%s' % value)
 
-    def close_item(self, item_id: str, closed_by: str) -> bytes | None:
+    def close_item(self, item_id: str, closed_by: str) -> QueueItem | None:
         """The item's closing record, None when it is not open."""
         value = self._items.pop(item_id, None)
         if value is None:
             return None
         self._changed[b"x:" + item_id.encode()] = None
-        return encode(QueueItem.model_validate_json(value).model_copy(update={"closed_by": closed_by}))
+        return QueueItem.model_validate_json(value).model_copy(update={"closed_by": closed_by})
 
-    def drop(self, name: str) -> None:
-        """Forgets an action or item: its account was erased."""
-        self._forget(name)
-        self._changed[b"x:" + name.encode()] = None
+    @property
+    def applied(self) -> Set[str]:
+        """The ids of all actions, those included that ended less than 20 days ago."""
+        return self._applied.keys()
+
+    def erase(self, account_id: str) -> None:
+        """Forgets all actions of an account; its open items are closed one by one."""
+        # A walk over all actions: erasures are rare, and an index by account would cost more than the ids.
+        for name in [name for name, owner in self._applied.items() if owner == account_id]:
+            self._forget(name)
+            self._changed[b"x:" + name.encode()] = None
 
     def ended(self, now: int) -> Iterator[Enforcement]:
         """The actions whose time is over by `now`, in the order of their ends; each is given once."""
@@ -92,12 +103,13 @@ class Ledger:
                 continue
             del self._ending[name]
             self._write(name, b'"expires":%d,"ended":%d,"action":%s' % (expires, expires, value))
+            action = Enforcement.model_validate_json(value)
             self._keep_until(expires + APPEAL_DAYS * DAY, name)
-            yield Enforcement.model_validate_json(value)
+            yield action
         while self._stale and self._stale[0][0] <= now:
             time, name = heapq.heappop(self._stale)
             if self._ended.get(name) == time:
-                del self._ended[name]
+                self._forget(name)
                 self._changed[b"x:" + name.encode()] = None
 
     def flush(self) -> dict[bytes, bytes | None]:
@@ -117,6 +129,7 @@ class Ledger:
         self._ending.pop(name, None)
         self._ended.pop(name, None)
         self._items.pop(name, None)
+        self._applied.pop(name, None)
 
     def _write(self, name: str, body: bytes) -> None:
         self._changed[b"x:" + name.encode()] = b'{"schema_version":1,' + body + b"}"

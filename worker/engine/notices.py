@@ -12,10 +12,10 @@ from worker.engine.state import APPEAL_DAYS
 from worker.engine.times import later
 
 _CONSEQUENCES = {
-    ("label", "post"): "Your post was given the label “{detail}”.",
-    ("label", "profile_field"): "Part of your profile was given the label “{detail}”.",
-    ("remove", "post"): "Your post was removed.",
-    ("remove", "profile_field"): "Part of your profile was removed.",
+    ("label", "post"): "Your post was given the label “{detail}”{until}.",
+    ("label", "profile_field"): "Part of your profile was given the label “{detail}”{until}.",
+    ("remove", "post"): "Your post was removed{until}.",
+    ("remove", "profile_field"): "Part of your profile was removed{until}.",
     ("suspend", "read_only"): "You can read but not post{until}.",
     ("suspend", "verify"): "You must confirm who you are before you can post again.",
     ("suspend", "edit_required"): "You must change your profile before you can post again.",

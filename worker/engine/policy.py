@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from schemas.base import ActionKind, LabelName, PolicyId, SuspendMode
 
 POLICY_IDS: tuple[str, ...] = get_args(PolicyId)
-Score = Annotated[float, Field(ge=0.0, le=1.0)]
+Score = Annotated[float, Field(ge=0.0, le=1.0, strict=True)]
 Status = Literal["draft", "shadow", "enforce", "retired"]
 SignalName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)+$")]
 
@@ -107,7 +107,7 @@ class Policy(_Strict):
     """One policy file. The ladder is in ascending order of strictness: the last rung reached decides."""
 
     id: PolicyId
-    version: Annotated[int, Field(ge=1)]
+    version: Annotated[int, Field(ge=1, strict=True)]
     status: Status
     title: str
     clause: str  # the sentence of the Twitter Rules, as published

@@ -108,11 +108,7 @@ def load_pack(
     found: dict[str, LoadedPolicy] = {}
     for folder in folders:
         loaded = _load_policy(folder, problems)
-        if loaded is not None and loaded.policy.id in found:
-            problems.append(
-                Problem(folder / "policy.toml", None, f'a second policy with the id "{loaded.policy.id}"')
-            )
-        elif loaded is not None:
+        if loaded is not None:
             found[loaded.policy.id] = loaded
     policies = tuple(found[policy_id] for policy_id in POLICY_IDS if policy_id in found)
     bank = None
@@ -201,7 +197,11 @@ def read_toml(file: Path, model: type[M], problems: list[Problem]) -> M | None:
         message, line = _toml_place(str(error))
         problems.append(Problem(file, line, f"not valid TOML: {message}"))
     except ValidationError as error:
-        for fault in error.errors(include_url=False):
+        faults = error.errors(include_url=False)
+        places = [fault["loc"] for fault in faults]
+        for fault in faults:
+            if any(place[: len(fault["loc"])] == fault["loc"] != place for place in places):
+                continue  # only follows from a fault inside: "too short", of a list whose one item is wrong
             path = ".".join(str(part) for part in fault["loc"])
             problems.append(
                 Problem(file, _line_of_path(text, data, fault["loc"]), f"{path or 'file'}: {fault['msg']}")

@@ -10,6 +10,7 @@ from typing import Protocol
 from worker.engine.contract import Subject
 from worker.engine.policy import Policy
 from worker.signals.canonical import FIRST_DISGUISE, REWORK, Canonical, one_blank, tidy
+from worker.signals.deobfuscation import SPLITS
 from worker.signals.detectors import Detector, load_detectors
 from worker.signals.folding import fold
 from worker.signals.measured import FieldScan, MeasuredSignals
@@ -28,6 +29,7 @@ from worker.signals.vocabulary import DEFAULT_VOCABULARY
 __all__ = ["BankSource", "PatternError", "SignalBank", "locate"]
 
 _REWORK = len(REWORK)
+_NONE: frozenset[str] = frozenset()
 
 
 class PolicySource(Protocol):
@@ -131,8 +133,11 @@ class SignalBank:
         self._context = second.compile((), (), backend, cache_dir)
         self._rules = first.entries  # by index of the expression less those of REWORK
         self._context_rules = second.entries
+        for split in SPLITS:  # found in the same pass; they report nothing, but show that a word is disguised
+            self._terms.setdefault(split, [])
         self._literals = Literals(list(self._terms))
         self._entries = list(self._terms.values())
+        self._splits = frozenset(index for index, term in enumerate(self._terms) if term in SPLITS)
         self._anywhere = self._indexes(lambda entry: not entry.whole)
         self._gate_terms = self._indexes(lambda entry: gates is None or entry.name in gates)
         self._vocabulary = DEFAULT_VOCABULARY.including(self._words)
@@ -206,7 +211,7 @@ class SignalBank:
         except Exception:  # noqa: BLE001 - whatever fails here fails for this subject only, and is not read as clear
             return MeasuredSignals(subject.lang, canonicals, failed=self.names)
         if not scans:
-            return MeasuredSignals(subject.lang, canonicals, failed=frozenset(failed))
+            return MeasuredSignals(subject.lang, canonicals, failed=frozenset(failed) if failed else _NONE)
         fired, uncovered = self._names(scans, subject.lang)
         return MeasuredSignals(
             subject.lang,
@@ -223,19 +228,24 @@ class SignalBank:
         text = one_blank(folded)
         canonical = Canonical(received, text, (text,), None if text is folded else folded, self._vocabulary)
         found = self._expressions.scan(text.encode())
-        if found and found[0] < _REWORK:
-            if found[0] < FIRST_DISGUISE:
-                canonical = tidy(received, folded, self._vocabulary)
-                if canonical.text != text:
-                    text = canonical.text
-                    found = self._expressions.scan(text.encode())
-            if any(FIRST_DISGUISE <= index < _REWORK for index in found):
-                canonical = canonical.with_disguises_undone()
-                if len(canonical.variants) > 1:
-                    self._scan_variant(field, canonical, scans)
+        if found and found[0] < FIRST_DISGUISE:
+            canonical = tidy(received, folded, self._vocabulary)
+            if canonical.text != text:
+                text = canonical.text
+                found = self._expressions.scan(text.encode())
         literals = self._literals.find(text)
+        disguised = (
+            bool(found) and found[0] < _REWORK and any(FIRST_DISGUISE <= index < _REWORK for index in found)
+        )
         if literals:
             literals = self._whole_words(text, literals)
+            if any(match[0] in self._splits for match in literals):
+                disguised = True
+                literals = [match for match in literals if self._entries[match[0]]]
+        if disguised:
+            canonical = canonical.with_disguises_undone()
+            if len(canonical.variants) > 1:
+                self._scan_variant(field, canonical, scans)
         if found or literals:
             first = self._first_trigger
             rules = [index for index in found if _REWORK <= index < first]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from worker.signals.deobfuscation import DISGUISES, undo
+from worker.signals.deobfuscation import DISGUISES, is_split, undo
 from worker.signals.edits import Edit, Edits
 from worker.signals.folding import fold, fold_pieces
 from worker.signals.regex import Regex
@@ -81,7 +81,7 @@ class Canonical:
     def with_disguises_undone(self) -> Canonical:
         """The same text with a second variant, where its disguises could be undone; else itself.
 
-        For texts in which one of `DISGUISES` matched.
+        For texts in which one of `DISGUISES` matched or one of `SPLITS` stands.
         """
         stages = self._tidying()
         edits = undo(self.text, self._vocabulary, stages[-1].blank_runs() if stages else frozenset())
@@ -103,11 +103,10 @@ def canonicalise(text: str, vocabulary: Vocabulary = DEFAULT_VOCABULARY) -> Cano
     folded = fold(text)
     blanked = one_blank(folded)
     canonical = Canonical(text, blanked, (blanked,), None if blanked is folded else folded, vocabulary)
-    if not _any_of(REWORK).matches(blanked):
-        return canonical
     if _any_of(REWORK[:FIRST_DISGUISE]).matches(blanked):
         canonical = tidy(text, folded, vocabulary)
-    return canonical.with_disguises_undone() if _any_of(DISGUISES).matches(canonical.text) else canonical
+    shown = _any_of(DISGUISES).matches(canonical.text) or is_split(canonical.text)
+    return canonical.with_disguises_undone() if shown else canonical
 
 
 def one_blank(folded: str) -> str:

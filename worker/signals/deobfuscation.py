@@ -6,13 +6,14 @@ All of it makes a second variant of a text, because undoing it in place would br
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise, product
 
 from worker.signals.edits import Edit
 from worker.signals.regex import Regex
 from worker.signals.repeats import is_address, squeezed
+from worker.signals.scanner import Literals, is_whole
 from worker.signals.vocabulary import DEFAULT_VOCABULARY, Vocabulary
 
 # What a character may stand for, the likelier reading first; `_MASKS` stand for any one letter.
@@ -25,32 +26,47 @@ _LEET_CLASS = r"0-9@$!|+€£¢§*#%"
 _TRAILING = "!|+*#%"  # punctuation and mark-up at the end of a word, not part of it
 _LEADING = "#*%|+!"
 _SEPARATORS = r" \n.\-_*/~,|+:;^=•·"
-_SPLITTERS = r" \n.\-_*/~|+"
+_SPLITTERS = " \n.-_*/~|+"  # what one is put into a word as
+_VOWEL_SIGNS = ".-_~"  # what stands in for a vowel
 _READINGS_LIMIT = 32
 _TOKEN_LIMIT = 32  # letters; no word that anyone disguises is longer
 _CUT_FROM = 6  # letters; a shorter dotted row that is no known word is an acronym or one word ("u.s.a.")
 _CUT_SPACED_FROM = 4
 _LONGEST_CUT = 14
-_PORTION = 60
+_CUT_LIMIT = 2_000  # letters of one row that are cut into words: nobody writes more, and each costs a search
 
 _SPACED = rf"\b[a-z0-9](?:[{_SEPARATORS}]{{1,3}}[a-z0-9@$!])*[{_SEPARATORS}]{{1,3}}[a-z0-9](?:_|\b)"
 _LEET_TOKEN = rf"[a-z]*[{_LEET_CLASS}]+[a-z][a-z{_LEET_CLASS}]*|[a-z]+[{_LEET_CLASS}]+"
 _FLAGS = r"[\x{1F1E6}-\x{1F1FF}]{3,}"
 
 
-def _split_pattern(words: Sequence[str], vocabulary: Vocabulary) -> str:
-    """Matches disguised words with one separator put in, or in place of a vowel."""
-    parts = []
-    for word in words:
+def _splits(vocabulary: Vocabulary) -> dict[str, str]:
+    """Disguised words with one separator put in, or in place of a vowel, and what each stands for."""
+    splits: dict[str, str] = {}
+    for word in vocabulary.masked:
         if len(word) < 4 or word in ("anal", "anus"):
             continue
         for place in range(1, len(word)):
             left, right = word[:place], word[place:]
             if not (left in vocabulary.common and right in vocabulary.common):
-                parts.append(f"{left}[{_SPLITTERS}]{right}")
-            if word[place] in "aeiou" and place < len(word) - 1 and len(word) <= 7:
-                parts.append(rf"{left}[.\-_~]{word[place + 1 :]}")
-    return rf"\b(?:{'|'.join(parts)})\b"
+                splits.update((f"{left}{sign}{right}", word) for sign in _SPLITTERS)
+            if word[place] in "aeiou" and place < len(word) - 1:
+                splits.update((f"{left}{sign}{word[place + 1 :]}", word) for sign in _VOWEL_SIGNS)
+    return splits
+
+
+# Looked for with the word lists' own automaton: as an expression it would be the largest of all.
+SPLITS = _splits(DEFAULT_VOCABULARY)
+
+
+@cache
+def _split_literals() -> tuple[Literals, list[str]]:
+    return Literals(list(SPLITS)), list(SPLITS.values())
+
+
+def is_split(text: str) -> bool:
+    """Whether a folded text holds one of `SPLITS` as a whole word."""
+    return any(is_whole(text, start, end) for _, start, end in _split_literals()[0].find(text))
 
 
 def _edge_pattern(vocabulary: Vocabulary) -> str:
@@ -77,13 +93,6 @@ def _edge_pattern(vocabulary: Vocabulary) -> str:
 
 
 _EDGES = _edge_pattern(DEFAULT_VOCABULARY)
-_SPLIT = _split_pattern(DEFAULT_VOCABULARY.masked, DEFAULT_VOCABULARY)
-# The same in portions: Hyperscan takes no expression of more than 16 000 characters.
-_SPLITS = tuple(
-    _split_pattern(DEFAULT_VOCABULARY.masked[start : start + _PORTION], DEFAULT_VOCABULARY)
-    for start in range(0, len(DEFAULT_VOCABULARY.masked), _PORTION)
-)
-
 # What a text must show before its disguises are looked at, over folded text.
 DISGUISES: tuple[str, ...] = (
     rf"\b[a-z][{_SEPARATORS}]{{1,3}}[a-z0-9@$!][{_SEPARATORS}]{{1,3}}[a-z](?:_|\b)",
@@ -91,7 +100,6 @@ DISGUISES: tuple[str, ...] = (
     r"(?:^|[^a-z0-9/._?=&\-])[a-z]{1,15}(?:[0-9@$*%€£¢§]{1,6}|[!|+#])[a-z]",
     _EDGES,
     r"\b[a-z]\*\*",
-    *_SPLITS,
     r"[\x{1F1E6}-\x{1F1FF}]{3}",
 )
 
@@ -110,9 +118,7 @@ def undo(text: str, vocabulary: Vocabulary, wide: frozenset[int] = frozenset()) 
     regions = [
         (start, end, _join(text, start, end, vocabulary, wide)) for start, end in _regex(_SPACED).spans(text)
     ]
-    regions += [
-        (start, end, _heal(text, start, end, vocabulary)) for start, end in _regex(_SPLIT).spans(text)
-    ]
+    regions += _heal(text)
     regions += [
         (start, end, _read_token(text, start, end, vocabulary))
         for start, end in _regex(_LEET_TOKEN).spans(text)
@@ -215,19 +221,16 @@ def _read_token(text: str, start: int, end: int, vocabulary: Vocabulary) -> list
     return [Edit(start, end, reading)] if accepted and reading != plain else []
 
 
-def _heal(text: str, start: int, end: int, vocabulary: Vocabulary) -> list[Edit]:
-    """Takes the separator out of a split word, or puts back the vowel that it replaced."""
-    token = text[start:end]
-    if is_address(text, start, end):
-        return []
-    place = next(i for i, char in enumerate(token) if not "a" <= char <= "z")
-    joined = token[:place] + token[place + 1 :]
-    if vocabulary.is_masked(joined):
-        return [Edit(start + place, start + place + 1, "")]
-    for vowel in "uiaeo":
-        if vocabulary.is_masked(token[:place] + vowel + token[place + 1 :]):
-            return [Edit(start + place, start + place + 1, vowel)]
-    return []
+def _heal(text: str) -> list[tuple[int, int, list[Edit]]]:
+    """Takes the separators out of split words, or puts back the vowels that they replaced."""
+    literals, words = _split_literals()
+    healed = []
+    for index, start, end in literals.find(text):
+        if is_whole(text, start, end) and not is_address(text, start, end):
+            place = next(i for i in range(start, end) if not "a" <= text[i] <= "z")
+            put = words[index][place - start] if len(words[index]) == end - start else ""
+            healed.append((start, end, [Edit(place, place + 1, put)]))
+    return healed
 
 
 def _read_flags(text: str, start: int, end: int, vocabulary: Vocabulary) -> list[Edit]:
@@ -245,15 +248,14 @@ def _join(text: str, start: int, end: int, vocabulary: Vocabulary, wide: frozens
     if letters < 3 or letters * 2 < len(places):
         return []
     gaps = [text[left + 1 : right] for left, right in pairwise(places)]
-    tight = any(gap.strip(" \n") != "" for gap in gaps)  # "k.i.l.l y.o.u": a blank ends a word
+    usual = max(gaps, key=gaps.count) if len(gaps) < 100 else gaps[0]
     line = all("\n" in gap for gap in gaps)
     edits: list[Edit] = []
     group = [places[0]]
     for place, gap in zip(places[1:], gaps, strict=True):
-        blank = " " in gap or "\n" in gap
         ends = (
             any(spot in wide for spot in range(group[-1] + 1, place))
-            or (tight and blank and gap.strip(" \n") == "")
+            or (" " in gap and gap != usual)  # "k.i.l.l y.o.u", "k i l l, y o u"
             or ("\n" in gap and not line)
         )
         if ends:
@@ -296,6 +298,7 @@ def _cuts(letters: str, vocabulary: Vocabulary, *, strict: bool = True) -> froze
 
     Unless `strict`, up to half of the letters may be left in unknown words.
     """
+    letters = letters[:_CUT_LIMIT]
     size = len(letters)
     cost = [0] + [1 << 30] * size  # of the best cut up to a place: few words, few unknown letters
     unknown = [0] * (size + 1)

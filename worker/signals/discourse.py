@@ -108,7 +108,7 @@ class Reading:
         )
 
     def _introduction(self, left: int) -> str:
-        """The sentence before, where it introduces what follows: it ends in a colon or a line break, or is short."""
+        """The sentence before, where it introduces what follows: it ends in a colon or with its line."""
         text = self._text
         head = text[max(0, left - _REACH) : left].rstrip(" \n\"'")
         if not head:
@@ -116,7 +116,9 @@ class Reading:
         own_line = "\n" in text[len(head) + max(0, left - _REACH) : left]
         place = _left_end(head, max(0, len(head) - 1))
         sentence = head[place:]
-        return f"{sentence} " if sentence.endswith(":") or own_line or len(sentence.split()) <= _SHORT else ""
+        if not (sentence.endswith(":") or own_line):
+            return ""
+        return f"{sentence.rstrip('.:!')} "
 
     def _is_quoted(self, start: int, end: int) -> bool:
         text = self._text

@@ -37,9 +37,22 @@ class Regex:
 
     def spans(self, text: str, limit: int | None = None) -> list[tuple[int, int]]:
         """Where it matches, half-open in code points, from the left, without overlaps; at most `limit`."""
-        # On bytes RE2 needs no translation of offsets, which costs more than the match.
-        found: Iterator[re2._Match] = self._compiled.finditer(text.encode() if text.isascii() else text)
-        return [match.span() for match in islice(found, limit)]
+        # On bytes RE2's wrapper translates no offsets; that costs more than the match, and is needed for hits only.
+        data = text.encode()
+        found: Iterator[re2._Match] = self._compiled.finditer(data)
+        spans = [match.span() for match in islice(found, limit)]
+        return spans if not spans or len(data) == len(text) else list(_code_points(data, spans))
+
+
+def _code_points(data: bytes, spans: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Byte spans of a UTF-8 text as spans of code points; in one pass, as they are in order."""
+    done = count = 0
+    for start, end in spans:
+        count += len(data[done:start].decode())
+        first = count
+        count += len(data[start:end].decode())
+        done = end
+        yield first, count
 
 
 def check_expression(pattern: str) -> None:

@@ -12,6 +12,7 @@ import importlib
 import tempfile
 import unicodedata
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -208,17 +209,17 @@ class Literals:
     def __init__(self, terms: Sequence[str]) -> None:
         # Standard kind with overlapping search: a longer term that fails the word test must not hide a
         # shorter one inside it that passes.
-        self._find: Callable[[str], list[tuple[int, int, int]]] | None = None
+        self.find: Callable[[str], list[tuple[int, int, int]]] = _find_nothing
+        """All matches as (index of the term, start, end), overlapping ones too, by their ends."""
         if terms:
             automaton = ahocorasick_rs.AhoCorasick(
                 terms, matchkind=ahocorasick_rs.MatchKind.Standard, store_patterns=False
             )
-            find = automaton.find_matches_as_indexes
-            self._find = lambda text: find(text, overlapping=True)
+            self.find = partial(automaton.find_matches_as_indexes, overlapping=True)
 
-    def find(self, text: str) -> list[tuple[int, int, int]]:
-        """All matches as (index of the term, start, end), overlapping ones too, by their ends."""
-        return [] if self._find is None else self._find(text)
+
+def _find_nothing(text: str) -> list[tuple[int, int, int]]:
+    return []
 
 
 def is_whole(text: str, start: int, end: int) -> bool:

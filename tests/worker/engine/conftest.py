@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from tests.worker.engine.helpers import PACK, Feed
+from tests.worker.engine.helpers import CACHE, PACK, Feed
 from worker.engine.judge import PartitionJudge
 from worker.engine.registry import Pack, load_pack
 
 
 @pytest.fixture(scope="session")
 def pack() -> Pack:
-    return load_pack(PACK)
+    return load_pack(PACK, cache_dir=CACHE)
 
 
 @pytest.fixture

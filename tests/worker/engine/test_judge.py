@@ -375,3 +375,10 @@ def test_timers_change_nothing_in_how_late_records_are_judged(pack: Pack) -> Non
         expected = plain.judge([record]).outputs
         assert timed.judge([record]).outputs == expected
         timed.expire(START + timedelta(days=1))
+
+
+def test_a_post_that_comes_after_its_own_deletion_is_not_acted_on(judge: PartitionJudge, feed: Feed) -> None:
+    judge.judge(feed.posts(post("zap", "1", deleted=True)))
+    judged = judge.judge(feed.posts(post("zap", "1")))
+    assert judged.outputs == []
+    assert decisions(judged) == {"duplicate": 1}

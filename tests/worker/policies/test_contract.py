@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.worker.engine.helpers import CACHE
 from worker.engine.cases import CASE_TIME, read_cases
 from worker.engine.chain import Chain, Judgement
 from worker.engine.contract import Outcome, RuleContext, Subject, Verdict
@@ -171,7 +172,9 @@ def test_hostile_texts_are_judged_soundly(default_pack: Pack, chain: Chain) -> N
 @given(
     st.lists(
         st.one_of(
-            st.sampled_from(["kill", "you", "i will", "415-555-0123", "lives at", "12 oak street", "\n", "“"]),
+            st.sampled_from(
+                ["kill", "you", "i will", "415-555-0123", "lives at", "12 oak street", "\n", "“"]
+            ),
             st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
         ),
         max_size=12,
@@ -221,8 +224,6 @@ def test_both_backends_find_the_same_in_the_texts_of_all_cases(
         for expressions in loaded.policy.expressions
         for pattern in expressions.patterns
     ]
-    from tests.worker.policies.conftest import CACHE
-
     fast = Expressions(patterns, backend="hyperscan", cache_dir=CACHE)
     plain = Expressions(patterns, backend="re2")
     assert (fast.backend, plain.backend) == ("hyperscan", "re2")

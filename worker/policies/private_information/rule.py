@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from worker.engine.contract import CLEAR, Evidence, Outcome, RuleContext, Subject, Verdict
 from worker.engine.policy import Policy
@@ -21,6 +21,9 @@ _KINDS = {
     "number.ip": "ip",
     "number.coordinates": "coordinates",
     "private.plate": "plate",
+    "private.claimed": "claimed",
+    "private.credential": "credential",
+    "private.lodging": "lodging",
 }
 # Whoever owns such a number is at risk, the author included, so owning it is no excuse for leaving it in view.
 _AT_RISK = frozenset({"number.card", "number.national-id"})
@@ -30,6 +33,7 @@ _OWNERS = {
     "private.named": "cue-named",
     "private.incite": "cue-object",
     "private.nudge": "cue-object",
+    "private.turned": "cue-turned",
 }
 _OWN = "private.own"
 _SPEECH = {
@@ -41,6 +45,16 @@ _SPEECH = {
     "private.inquiry": "speech-inquiry",
     "private.nudes": "speech-nudes",
 }
+# Said in pieces: what it is about, what else must stand near it, and the parameter.
+_SPREAD = (
+    ("private.yours", ("private.airing", "private.ultimatum"), "spread-threat"),
+    ("private.theirs", ("private.seek", "private.pay"), "spread-bounty"),
+    ("private.their-place", ("private.seek", "private.pay"), "spread-bounty"),
+    ("private.theirs", ("private.have", "private.offer"), "spread-offer"),
+    ("private.their-place", ("private.have", "private.offer"), "spread-offer"),
+    ("private.theirs", ("private.seek",), "spread-request"),
+)
+_ABOUT = frozenset(about for about, _, _ in _SPREAD)
 # In these a question mark is part of the asking; a threat that is asked about is somebody else's.
 _ASKING = frozenset({"private.request", "private.inquiry", "private.bounty"})
 # Asking others for it can be held up to be condemned.
@@ -48,6 +62,9 @@ _CONDEMNABLE = frozenset({"private.request", "private.bounty"})
 _AGAINST = ("business", "official", "example", "fiction", "scam", "counter", "consent", "kind")
 # Business words stand in many a hostile post ("she works at the clinic"); these say something about the number itself.
 _STANDING = frozenset({"example", "scam", "consent"})
+_THIRD, _ERRAND = "private.third", "private.errand"
+# Shown to be a home or a place where somebody is: public office and shop words around it excuse little.
+_PLACES = frozenset({"contact.address", "number.coordinates"})
 _CUES = ("private.urge", "private.reveal", "private.part", "private.live", "private.asked")
 
 
@@ -62,10 +79,22 @@ class _Finding:
 class Rule:
     """Judges disclosure and speech about it separately; the stronger one is the verdict."""
 
-    needs = frozenset({*_KINDS, *_OWNERS, *_SPEECH, *_CUES, _OWN, *(f"private.{name}" for name in _AGAINST)})
+    needs = frozenset(
+        {
+            *_KINDS,
+            *_OWNERS,
+            *_SPEECH,
+            *_CUES,
+            _OWN,
+            _THIRD,
+            _ERRAND,
+            *(name for about, beside, _ in _SPREAD for name in (about, *beside)),
+            *(f"private.{name}" for name in _AGAINST),
+        }
+    )
 
     # Cues such as "call me" or "the office" mean nothing without something disclosed or said about disclosing.
-    gate = frozenset({*_KINDS, *_SPEECH})
+    gate = frozenset({*_KINDS, *_SPEECH, *_ABOUT})
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
@@ -81,7 +110,11 @@ class Rule:
         fields = dict.fromkeys(hit.field for hit in signals.hits(*self.gate))
         best = _Finding()
         for name in fields:
-            for finding in (self._disclosure(name, subject, signals), self._speech(name, signals)):
+            for finding in (
+                self._disclosure(name, subject, signals),
+                self._speech(name, signals),
+                self._spread(name, signals),
+            ):
                 if finding.score > best.score:
                     best = finding
         score = round(min(best.score, 0.99), 4)
@@ -96,11 +129,20 @@ class Rule:
     def _disclosure(self, name: str, subject: Subject, signals: Signals) -> _Finding:
         """Scores what was published in one field."""
         value = self._value
-        kinds = [hit for hit in _in_field(signals, name, _KINDS) if hit.score >= value["trust-least"]]
-        if not kinds:
+        measured = _in_field(signals, name, _KINDS)
+        if not measured:
             return _Finding()
         owners = _in_field(signals, name, _OWNERS)
+        homes = [hit for hit in owners if hit.signal == "private.residence"]
+        kinds = [
+            hit
+            for hit in (self._vouched(hit, homes) for hit in measured)
+            if hit.score >= value["trust-least"]
+        ]
+        if not kinds:
+            return _Finding()
         owns = _in_field(signals, name, (_OWN,))
+        thirds = _in_field(signals, name, (_THIRD,))
         asked = self._was_asked_for(subject)
         kept: list[Hit] = []
         used: list[Hit] = []
@@ -120,6 +162,10 @@ class Rule:
             for owner in self._within_reach(kind, owners):
                 owner_weight = max(owner_weight, value[_OWNERS[owner.signal]])
                 used.append(owner)
+        if kept and owner_weight == 0.0 and not owns:
+            for third in (hit for kind in kept for hit in self._within_reach(kind, thirds)):
+                owner_weight = value["cue-third"]
+                used.append(third)
         reasons = [reason for reason in _AGAINST if _in_field(signals, name, (f"private.{reason}",))]
         against = self._against(reasons)
         if subject.post is not None and subject.post.surface == "message":
@@ -138,7 +184,7 @@ class Rule:
         parts = _in_field(signals, name, ("private.part",))
         live = _in_field(signals, name, ("private.live",))
         listed = len({self._label(signals, hit) for hit in parts}) + len({hit.signal for hit in kept})
-        if len(kept) >= 2 and listed >= value["dump-parts"]:
+        if (len(kept) >= 2 and listed >= value["dump-parts"]) or listed > value["dump-labels"]:
             dump = True
             cues += value["cue-dump"]
             used.extend(parts)
@@ -157,6 +203,13 @@ class Rule:
             used.extend(nudges)
         score += self._share(strongest) * cues
         pointed = bool(hostile or urges) or dump or (bool(reveals) and owner_weight >= value["cue-possessor"])
+        pointed = pointed or (
+            strongest.signal in _PLACES
+            and any(
+                hit.signal == "private.residence" and not signals.discourse(hit).reported
+                for hit in self._within_reach(strongest, owners)
+            )
+        )
         if pointed:
             score -= self._against(reason for reason in reasons if reason in _STANDING)
             score -= self._against(r for r in reasons if r not in _STANDING) * value["less-hostile-share"]
@@ -166,6 +219,12 @@ class Rule:
         if not (dump and (hostile or urges)):
             score = min(score, value["ceiling"])
         return _Finding(max(0.0, score), kept + used)
+
+    def _vouched(self, kind: Hit, homes: Iterable[Hit]) -> Hit:
+        """A street that could be a phrase is trusted as an address where the text says that somebody lives there."""
+        floor = self._value["trust-vouched"]
+        doubted = kind.signal == "contact.address" and self._value["trust-vouchable"] <= kind.score < floor
+        return replace(kind, score=floor) if doubted and self._within_reach(kind, homes) else kind
 
     def _weight(self, kind: Hit) -> float:
         return self._value[f"weight-{_KINDS[kind.signal]}"] * kind.score
@@ -267,6 +326,53 @@ class Rule:
             if score > best.score:
                 best = _Finding(score, used)
         return best
+
+    def _spread(self, name: str, signals: Signals) -> _Finding:
+        """Scores threats, rewards, offers and requests whose parts stand near each other, in any order."""
+        value = self._value
+        best = _Finding()
+        if not signals.fired & _ABOUT:
+            return best
+        hostile = _in_field(signals, name, ("private.incite", "private.urge"))
+        excused = _in_field(signals, name, ("private.counter", "private.consent", "private.kind"))
+        for about, wanted, parameter in _SPREAD:
+            for hit in _in_field(signals, name, (about,)):
+                beside = [self._beside(hit, _in_field(signals, name, (other,))) for other in wanted]
+                parts = [part for part in beside if part is not None]
+                if len(parts) < len(wanted):
+                    continue
+                score = value[parameter]
+                used = [hit, *parts]
+                if hostile:
+                    score = min(score + value["speech-hostile"], value["ceiling"])
+                    used += hostile
+                discourse = signals.discourse(hit)
+                if discourse.negated:
+                    score -= value["speech-negated"]
+                # "Your address" in somebody else's mouth stands in quotation marks.
+                if discourse.quoted or (discourse.attributed and about != "private.yours"):
+                    score -= value["speech-quoted"]
+                if discourse.reported and not hostile:
+                    score -= value["speech-reported"]
+                if discourse.hyperbole and not hostile:
+                    score -= value["speech-banter"]
+                if excused:
+                    score -= value["speech-condemned"]
+                if _in_field(signals, name, (_ERRAND, "private.fiction", "private.official")):
+                    score -= value["spread-errand"]
+                if score > best.score:
+                    best = _Finding(score, used)
+        return best
+
+    def _beside(self, hit: Hit, others: Iterable[Hit]) -> Hit | None:
+        """The first of the others that stands near enough to be said about the same thing."""
+        reach = self._value["reach-spread"]
+        for other in others:
+            if hit.start is None or hit.end is None or other.start is None or other.end is None:
+                continue
+            if other.variant == hit.variant and max(other.start - hit.end, hit.start - other.end) <= reach:
+                return other
+        return None
 
 
 def _in_field(signals: Signals, name: str, wanted: Iterable[str]) -> list[Hit]:

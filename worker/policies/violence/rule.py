@@ -18,44 +18,38 @@ from worker.engine.contract import CLEAR, Evidence, Outcome, RuleContext, Subjec
 from worker.engine.policy import Policy
 from worker.signals.canonical import canonicalise
 from worker.signals.terms import expand
-from worker.signals.view import Discourse, Hit, Signals
+from worker.signals.view import Hit, Signals
 
 _FAMILY = "violence."
-ACTS = frozenset(
-    _FAMILY + name
-    for name in (
-        "act-kill", "act-emoji", "act-lethal", "act-known", "act-sexual", "act-mass", "act-injury", "act-beating", "act-loose",
-    )
-)  # fmt: skip
-PHRASES = frozenset(
-    _FAMILY + name
-    for name in (
-        "threat-bomb", "threat-armed", "threat-outcome", "threat-dead", "threat-conditional", "threat-veiled",
-        "menace", "incitement", "incitement-figure", "bounty", "wish", "glorification", "praise",
-    )
-)  # fmt: skip
-INTENTS = {
-    _FAMILY + "intent-will": "intent-will",
-    _FAMILY + "intent-we": "intent-we",
-    _FAMILY + "intent-call": "intent-call",
-    _FAMILY + "intent-want": "intent-want",
-}
-CALL, WILL = _FAMILY + "intent-call", _FAMILY + "intent-will"
-MEANS = ("weapon", "time", "place")  # what makes a threat credible
-SUPPORT = (*MEANS, "hostility", "serious")
-CONTEXTS = frozenset(
-    _FAMILY + "context-" + name for name in ("gaming", "sport", "fiction", "defence", "other")
-)
-ATTACK, HARMLESS = _FAMILY + "attack", _FAMILY + "thread-harmless"  # read in the thread, not in the post
-TRIVIAL, IDIOM, RESCUE = _FAMILY + "context-trivial", _FAMILY + "idiom", _FAMILY + "rescue"
-MASS = frozenset({_FAMILY + "act-mass", _FAMILY + "threat-bomb"})
-LOOSE = frozenset({_FAMILY + "act-loose"})
-GLORIFYING = frozenset({_FAMILY + "glorification", _FAMILY + "praise"})
-WISH, PRAISE, SERIOUS = _FAMILY + "wish", _FAMILY + "praise", _FAMILY + "serious"
 
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(_FAMILY + name for name in text.split())
+
+
+ACTS = _names("act-kill act-emoji act-lethal act-known act-sexual act-mass act-injury act-beating act-loose")
+THREATS = _names(
+    "threat-bomb threat-armed threat-outcome threat-dead threat-conditional threat-veiled threat-asked menace hint"
+)
+GLORIFYING = _names("glorification gloating praise")
+PHRASES = THREATS | GLORIFYING | _names("incitement incitement-figure bounty wish")
+INTENTS = _names("intent-will intent-we intent-call intent-want intent-order")
+CALL, WILL = _FAMILY + "intent-call", _FAMILY + "intent-will"
+MEANS = ("weapon", "time", "place")  # what makes a threat credible
+SUPPORT = (*MEANS, "hostility", "serious")
+CONTEXTS = _names("context-gaming context-sport context-fiction context-defence context-other")
+ATTACK, HARMLESS = _FAMILY + "attack", _FAMILY + "thread-harmless"  # read in the thread, not in the post
+TRIVIAL, IDIOM, RESCUE = _FAMILY + "context-trivial", _FAMILY + "idiom", _FAMILY + "rescue"
+MASS, LOOSE = _names("act-mass threat-bomb"), _names("act-loose hint")
+WISH, PRAISE, SERIOUS = _FAMILY + "wish", _FAMILY + "praise", _FAMILY + "serious"
+# Flags of discourse that a reading sets aside: nobody disowns "i'll kill you" by what else is vile, and in
+# "don't say that or i'll kill you" the threat is not what "don't" negates.
+_FIRST_PERSON = frozenset({"condemned"})
+_ULTIMATUM = frozenset({"condemned", "negated"})
 
 
 # Function words between an intent and its act ("gonna [come over there and] kill you").
@@ -73,6 +67,9 @@ _BREAKS = _NEGATORS | _words(
     "without but because who whose which if unless whether he she they it "
     "let lets would could might said says told asked"
 )
+_BELOVED = _words(
+    "family kid kids child children wife husband mother mom mum father dad son daughter dog brother sister head throat"
+)
 _SECOND_PERSON = _words("you u ya yall y'all your ur yo youse")
 _ENDS = frozenset(".!?\n;")
 _OPENERS = frozenset('.!?\n;:"')
@@ -84,7 +81,7 @@ class _Candidate:
 
     hit: Hit
     base: float
-    loose: bool = False
+    waives: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +102,16 @@ class _Thread:
     addressed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One variant of one field: its text, what was seen in it, and the thread around it."""
+
+    signals: Signals
+    text: str
+    by_name: Mapping[str, Sequence[Hit]]
+    thread: _Thread
+
+
 class Rule:
     """Judges every text that an account wrote; see the module for the method.
 
@@ -114,7 +121,7 @@ class Rule:
     gate = ACTS | PHRASES
     needs = (
         gate
-        | INTENTS.keys()
+        | INTENTS
         | frozenset(_FAMILY + kind for kind in SUPPORT)
         | CONTEXTS
         | {TRIVIAL, IDIOM, RESCUE, ATTACK, HARMLESS}
@@ -168,7 +175,7 @@ class Rule:
         by_name: dict[str, list[Hit]] = {}
         for hit in hits:
             by_name.setdefault(hit.signal, []).append(hit)
-        intents = [hit for name in INTENTS for hit in by_name.get(name, ())]
+        intents = [hit for name in sorted(INTENTS) for hit in by_name.get(name, ())]
         idioms = by_name.get(IDIOM, ())
         candidates = []
         for hit in hits:
@@ -177,47 +184,43 @@ class Rule:
             candidate = self._candidate(hit, intents, text, thread)
             if candidate is not None:
                 candidates.append(candidate)
-        return [
-            self._weigh(signals, candidate, candidates, by_name, text, thread) for candidate in candidates
-        ]
+        reading = _Reading(signals, text, by_name, thread)
+        return [self._weigh(reading, candidate, candidates) for candidate in candidates]
 
     def _candidate(self, hit: Hit, intents: Sequence[Hit], text: str, thread: _Thread) -> _Candidate | None:
         if hit.signal == PRAISE:
             return _Candidate(hit, self._figures["praise-in-thread"] if thread.attack else 0.0)
         if hit.signal not in ACTS:
-            return _Candidate(hit, hit.score)
+            waives = _FIRST_PERSON if hit.signal in THREATS else frozenset()
+            return _Candidate(hit, hit.score, waives)
+        if _owns(text, hit):
+            return None
         limit = int(self._figures["max-gap-words"])
         intent = max(
             (intent for intent in intents if _hangs_on(text, intent, hit, limit)),
             key=lambda found: (_span(found)[1], found.signal),
             default=None,
         )
-        loose = hit.signal in LOOSE
         if intent is None:
-            if loose or not _opens(text, hit):
+            if hit.signal in LOOSE or not _opens(text, hit):
                 return None
             # "Bringing a gun to school": a participle that opens the sentence announces, a verb orders.
             verb = text[hit.start : hit.end].split(maxsplit=1)[0]
             kind = "intent-will" if verb.endswith("ing") else "intent-imperative"
             return _Candidate(hit, hit.score * self._figures[kind])
-        kind = INTENTS[intent.signal]
-        if loose and kind == "intent-we":
+        kind = intent.signal.removeprefix(_FAMILY)
+        if hit.signal in LOOSE and kind == "intent-we":
             kind = "intent-we-loose"
-        return _Candidate(replace(hit, start=intent.start), hit.score * self._figures[kind], loose)
+        ultimatum = text[: intent.start].endswith((" or ", " or else "))
+        own = kind.startswith(("intent-will", "intent-we"))
+        waives = _ULTIMATUM if ultimatum else _FIRST_PERSON if own else frozenset()
+        return _Candidate(replace(hit, start=intent.start), hit.score * self._figures[kind], waives)
 
     # ---------------------------------------------------------------- weighing
 
-    def _weigh(
-        self,
-        signals: Signals,
-        candidate: _Candidate,
-        others: Sequence[_Candidate],
-        by_name: Mapping[str, Sequence[Hit]],
-        text: str,
-        thread: _Thread,
-    ) -> _Finding:
-        figures, hit = self._figures, candidate.hit
-        start, end = signals.sentence(hit)
+    def _weigh(self, reading: _Reading, candidate: _Candidate, others: Sequence[_Candidate]) -> _Finding:
+        figures, hit, by_name = self._figures, candidate.hit, reading.by_name
+        start, end = reading.signals.sentence(hit)
         glorifying = hit.signal in GLORIFYING
         if candidate.base == 0.0 or (glorifying and _inside(by_name.get(RESCUE, ()), start, end)):
             return _Finding(candidate, 0.0, ())
@@ -228,22 +231,23 @@ class Rule:
             for name, weight in self._support.items():
                 kind = name.removeprefix(_FAMILY)
                 hits = by_name.get(name, ())
-                if hit.signal in MASS:  # its place or bomb is part of it, and no further reason
-                    hits = [other for other in hits if kind != "place" and not _overlap(other, hit)]
+                if hit.signal in MASS | LOOSE:  # its bomb is part of it, and no further reason
+                    hits = [other for other in hits if not _overlap(other, hit)]
+                if hit.signal in MASS and kind == "place":
+                    continue
                 found, share = self._nearest(hits, hit, start, end)
                 if found is None:
                     continue
-                if kind in MEANS:
-                    means += 1
-                if candidate.loose and kind in {"time", "place"}:
+                means += kind in MEANS
+                if hit.signal in LOOSE and kind in {"time", "place"}:
                     share *= figures["ambiguous-ratio"]
                 support.append(found)
                 doubt *= 1.0 - weight * share
-            doubt *= 1.0 - self._second(candidate, others, text)
-            if thread.addressed and _addresses(text, hit):
+            doubt *= 1.0 - self._second(candidate, others, reading.text)
+            if reading.thread.addressed and _addresses(reading.text, hit):
                 doubt *= 1.0 - figures["weight-named"]
         raised = 1.0 - doubt
-        score = self._excused(signals.discourse(hit), hit, raised, means, by_name, (start, end), thread)
+        score = self._excused(reading, candidate, raised, means, (start, end))
         if hit.signal == WISH:
             score = min(score, figures["wish-cap"])
         return _Finding(candidate, round(score, 4), tuple(support))
@@ -268,22 +272,18 @@ class Rule:
         return 0.0
 
     def _excused(
-        self,
-        discourse: Discourse,
-        hit: Hit,
-        raised: float,
-        means: int,
-        by_name: Mapping[str, Sequence[Hit]],
-        sentence: tuple[int, int],
-        thread: _Thread,
+        self, reading: _Reading, candidate: _Candidate, raised: float, means: int, sentence: tuple[int, int]
     ) -> float:
         """The score after everything that speaks for the writer; laughter alone never clears a credible threat."""
-        figures, start, end = self._figures, *sentence
+        figures, by_name, start, end = self._figures, reading.by_name, *sentence
+        discourse = reading.signals.discourse(candidate.hit)
         score = raised
         excused = False
         for flag in ("negated", "attributed", "reported", "condemned"):
             # The grammar itself refuses "i'm not going to"; "not joking" negates no threat.
             if flag == "negated" and _inside(by_name.get(SERIOUS, ()), start, end):
+                continue
+            if flag in candidate.waives and not discourse.quoted:
                 continue
             if flag == "attributed" and not discourse.quoted:
                 # Without quotation marks nobody can be sure where the other's words end: doubt, not an excuse.
@@ -298,19 +298,13 @@ class Rule:
         at_hand = bool(_inside(contexts, start, end))
         if at_hand:
             score *= figures["factor-context"]
-        elif contexts or thread.harmless:
+        elif contexts or reading.thread.harmless:
             score *= figures["factor-context-far"]
         if _inside(by_name.get(TRIVIAL, ()), start, end):
             score *= figures["factor-trivial"]
-        credible = means >= figures["floor-kinds"] or hit.signal in MASS
-        if (
-            not excused
-            and credible
-            and raised >= self._policy.threshold
-            and (not at_hand or means == len(MEANS))
-        ):
-            score = max(score, figures["floor"])
-        return score
+        credible = means >= figures["floor-kinds"] or candidate.hit.signal in MASS
+        sure = credible and raised >= self._policy.threshold and not excused
+        return max(score, figures["floor"]) if sure and (not at_hand or means == len(MEANS)) else score
 
     # ---------------------------------------------------------------- evidence
 
@@ -384,6 +378,12 @@ def _hangs_on(text: str, intent: Hit, act: Hit, limit: int) -> bool:
     joints = _JOINTS | _AIMS if intent.signal == WILL else _JOINTS
     last = next((word for word in reversed(words) if word in joints or word not in _ADVERBS), "")
     return last in joints or gap.rstrip().endswith(",")
+
+
+def _owns(text: str, act: Hit) -> bool:
+    """Whether the person that the act ends on only owns what it is done to ("hang the kids' drawings")."""
+    mark, _, rest = text[_span(act)[1] :].partition(" ")
+    return mark in {"'s", "'"} and rest.partition(" ")[0].strip(".,!?") not in _BELOVED
 
 
 def _opens(text: str, act: Hit) -> bool:

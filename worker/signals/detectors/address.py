@@ -48,6 +48,16 @@ _NAMED = (
 )
 _NAMED_RE = re2.compile(_NAMED)
 
+# A house number in words, "twelve oh six birchwood drive".
+_NUMBER_WORD = (
+    "(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|"
+    "eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|oh|and)"
+)
+_SPELLED = rf"\b{_NUMBER_WORD}(?:[ -]{_NUMBER_WORD}){{0,4}} [a-z]{{3,20}} (?:[a-z]{{3,20}} )?(?:{_STREETS})\b"
+_SPELLED_RE = re2.compile(
+    rf"^(({_NUMBER_WORD})(?:[ -]{_NUMBER_WORD}){{0,4}}) ((?:[a-z]{{3,20}} ){{1,2}})(?:{_STREETS})$"
+)
+
 _FOREIGN = tuple(
     (country, re2.compile(pattern))
     for country, pattern in (
@@ -168,13 +178,24 @@ def _named(text: str, span: tuple[int, int]) -> tuple[int, int, float, str] | No
     return first, span[1], 0.7, ""
 
 
+def _spelled(text: str, span: tuple[int, int]) -> tuple[int, int, float, str] | None:
+    """A street line whose house number is in words; one such word alone counts only beside a word for a home."""
+    match = _SPELLED_RE.search(text[span[0] : span[1]])
+    if match is None or any(word in _STOP or word in _COUNTED for word in match.group(3).split()):
+        return None
+    named = has_near(text, span, ADDRESS_WORDS, before=40, after=8)
+    if not named and len(match.group(1).replace("-", " ").split()) < 2:
+        return None
+    return *span, 0.8 if named else 0.55, ""
+
+
 class AddressDetector:
     """Finds postal addresses; a street, its unit, town and postcode are one hit."""
 
     names = frozenset({ADDRESS})
     triggers = (
         _STREET, _US_ZIP, _GB_POSTCODE, _CA_POSTCODE, _AU_POSTCODE, _PO_BOX, _GERMAN, _FRENCH, _SPANISH, _DUTCH_NORDIC,
-        _ITALIAN, _POLISH, _NAMED,
+        _ITALIAN, _POLISH, _NAMED, _SPELLED,
     )  # fmt: skip
 
     def detect(self, field: str, text: str, spans: Sequence[tuple[int, int]]) -> list[Hit]:
@@ -202,7 +223,7 @@ class AddressDetector:
                         found.append((*span, trust + (0.2 if named else 0.0), country))
                         break
                 else:
-                    named_place = _named(text, span)
+                    named_place = _spelled(text, span) or _named(text, span)
                     if named_place:
                         found.append(named_place)
                     elif _PO_BOX_RE.search(piece):
