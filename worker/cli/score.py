@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from worker import heap
 from worker.cli.errors import BAD_USAGE
 from worker.cli.inputs import open_lines
 from worker.cli.options import AsJson, Policies
@@ -34,6 +35,7 @@ def score(
     {"id": null, "error"} and exit code 2 at the end.
     """
     scorer = Scorer(load(policies))
+    heap.settle()
     started = time.perf_counter()
     with open_lines(file) as lines, progress(lines.size, "scoring") as bar:
         task = bar.task_ids[0]

@@ -78,7 +78,8 @@ class Reading:
         return Discourse(
             negated=_negates(before) or _regex("negation", "after").matches(after),
             quoted=quoted,
-            attributed=flags.works or _attributes(f"{intro}{before}", text[end : right + 80], quoted=quoted),
+            attributed=flags.works
+            or _attributes(f"{intro}{before}", text[start:end], text[end : right + 80], quoted=quoted),
             reported=_regex("reported", "words").matches(before)
             or _regex("reported", "words").matches(after),
             conditional=flags.conditional,
@@ -212,26 +213,17 @@ def _negates(before: str) -> bool:
     return False
 
 
-def _attributes(before: str, after: str, *, quoted: bool) -> bool:
+def _attributes(before: str, hit: str, after: str, *, quoted: bool) -> bool:
     """Whether somebody else is named as the speaker, before the hit or right after it."""
     own = _regex("attribution", "own").spans(before)
     for start, end in _regex("attribution", "before").spans(before):
-        if not any(left < end and start < right for left, right in own) and _reaches(
-            before[end:], quoted=quoted
-        ):
+        if any(left < end and start < right for left, right in own):
+            continue
+        # The hit's own first words are read as well: "he told me and i'll …" begins anew with them.
+        if quoted or not _regex("attribution", "breaks").matches(f"{before[end:]}{hit[:8]}"):
             return True
     return _regex("attribution", "after").matches(after) and not _regex("attribution", "own").matches(
         after[:80]
-    )
-
-
-def _reaches(between: str, *, quoted: bool) -> bool:
-    """Whether an attribution still holds after these words: no new sentence of the writer's own began."""
-    if quoted:
-        return True
-    return not any(
-        mark in between
-        for mark in (". ", "! ", "? ", "; ", " so i ", " but i ", ", i ", " and i ", " now i ")
     )
 
 

@@ -30,7 +30,11 @@ _DIGITS = rf"\b\d(?:{_GAP}{{0,3}}\d){{6,16}}(?:\b|x\d)"
 _DOTTED = r"\b\d{1,4}(?: ?[\x{2022}\x{b7}\x{30fb}] ?\d{1,4}){2,10}\b"
 _SPELLED = rf"\b(?:\d{{0,4}}{_GAP}{{0,3}}{_WORD}{_GAP}{{0,3}}){{4,12}}\d{{0,4}}\b"
 # Digits and digit words by turns, "two 1 2 five55": a capital O for a zero reads like one.
-_MIXED = rf"\b(?:{_WORD}[ .()\-]{{0,2}})?(?:\d[\d.() \-]{{0,9}}{_WORD}[ .()\-]{{0,2}}){{2,6}}\d{{0,4}}\b"
+_MIXED = r"\d[ .()\-]{0,2}(?:o|oh|zero|one|two|three|four|five|six|seven|eight|nine)[ .()\-]{0,2}\d"
+_MIXED_RE = re2.compile(
+    rf"\b(?:{_WORD}[ .()\-]{{0,2}})?(?:\d[\d.() \-]{{0,9}}{_WORD}[ .()\-]{{0,2}}){{2,6}}\d{{0,4}}\b"
+)
+_MIXED_REACH = 40
 TRIGGERS = (_DIGITS, _DOTTED, _SPELLED, _MIXED)
 _TOKEN = re2.compile(rf"\d+|{_WORD}")
 
@@ -163,13 +167,24 @@ def _groups(text: str, span: tuple[int, int]) -> tuple[list[tuple[int, int, str]
     return groups, spelled
 
 
+def _whole(text: str, span: tuple[int, int]) -> tuple[int, int]:
+    """The span, widened to all of a number whose digits and digit words change by turns."""
+    if text[span[0] : span[1]].isascii() and not any(char.isalpha() for char in text[span[0] : span[1]]):
+        return span
+    base = max(0, span[0] - _MIXED_REACH)
+    for match in _MIXED_RE.finditer(text[base : span[1] + _MIXED_REACH]):
+        if base + match.start() <= span[0] and span[1] <= base + match.end():
+            return base + match.start(), base + match.end()
+    return span
+
+
 def read_phones(field: str, text: str, span: tuple[int, int]) -> tuple[list[Hit], int]:
     """The phone numbers in one run of digits, and where the run ends.
 
     The whole run is read first. When that is no number, the run may be several of them, or one beside a
     postcode, so pieces of it that have a usual grouping are tried.
     """
-    start, end = span
+    start, end = _whole(text, span)
     if text[end - 2] == "x" and text[end - 3].isdigit():  # an extension follows: 555-0142x21
         end -= 2
     groups, spelled = _groups(text, (start, end))

@@ -38,7 +38,9 @@ class Vocabulary:
         more = object.__new__(Vocabulary)
         more.masked, more.common, more._by_length = self.masked, self.common, self._by_length
         more._known = self._known | extra
-        more._forms = self._forms.union(extra, (form for word in extra for form in _forms(word, _FEW_ENDINGS)))
+        more._forms = self._forms.union(
+            extra, (form for word in extra for form in _forms(word, _FEW_ENDINGS))
+        )
         return more
 
     def has(self, word: str) -> bool:

@@ -132,6 +132,20 @@ def test_a_later_record_of_the_topic_replaces_an_earlier_one(template: Enforceme
     assert names(again, NOW + 9 * HOUR) == []
 
 
+def test_an_accounts_actions_are_known_until_their_records_go(template: Enforcement) -> None:
+    ledger = Ledger()
+    add(ledger, ending(template, "a", START))
+    add(ledger, ending(template, "b", None))
+    names(ledger, NOW)
+    assert set(ledger.applied) == {"a", "b"}
+    names(ledger, NOW + APPEAL_DAYS * DAY)
+    assert set(ledger.applied) == {"b"}
+    again = restored(ledger.flush())
+    assert set(again.applied) == {"b"}
+    again.restore("b", None)
+    assert not again.applied
+
+
 def test_an_item_is_closed_once_with_its_record_as_published(pack: Pack) -> None:
     judge, feed = PartitionJudge(pack, 0), Feed()
     judged = judge.judge(feed.posts(post("a blip")))

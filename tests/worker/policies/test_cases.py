@@ -37,7 +37,7 @@ def test_every_case_is_decided_as_its_file_says(folder: str, results: dict[str, 
 def test_every_policy_has_cases_that_fire_near_misses_and_an_abstention(
     folder: str, results: dict[str, list[CaseResult]]
 ) -> None:
-    expected = Counter(result.case.expect for result in results[folder])
+    expected = Counter[str](result.case.expect for result in results[folder])
     assert {expect: expected[expect] >= least for expect, least in MINIMUM_CASES.items()} == dict.fromkeys(
         MINIMUM_CASES, True
     )

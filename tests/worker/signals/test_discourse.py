@@ -43,6 +43,10 @@ def flags(text: str) -> set[str]:
         "Dr. Smith lives here and I will kill you",
         "That 5'10\" guy will kill you",
         "Never mind. I will kill you.",
+        "keep posting and im gonna come kill you bro no cap",
+        "Stop posting or I will kill you",
+        "Kill you at the terminal. It goes off at 6pm",
+        "She told me and I'll kill you for it",
     ],
 )
 def test_a_plain_threat_raises_no_flag(text: str) -> None:

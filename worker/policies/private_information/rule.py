@@ -339,8 +339,10 @@ class Rule:
             for hit in _in_field(signals, name, (about,)):
                 beside = [self._beside(hit, _in_field(signals, name, (other,))) for other in wanted]
                 parts = [part for part in beside if part is not None]
-                if len(parts) < len(wanted):
-                    continue
+                if len(parts) < len(wanted) or (
+                    wanted == ("private.seek",) and (parts[0].start or 0) > (hit.start or 0)
+                ):
+                    continue  # "his number changed, does anyone …" asks for something else
                 score = value[parameter]
                 used = [hit, *parts]
                 if hostile:

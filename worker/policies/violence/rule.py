@@ -205,15 +205,15 @@ class Rule:
             if hit.signal in LOOSE or not _opens(text, hit):
                 return None
             # "Bringing a gun to school": a participle that opens the sentence announces, a verb orders.
-            verb = text[hit.start : hit.end].split(maxsplit=1)[0]
-            kind = "intent-will" if verb.endswith("ing") else "intent-imperative"
+            announced = text[hit.start : hit.end].split(maxsplit=1)[0].endswith("ing")
+            kind = "intent-will" if announced else "intent-imperative"
             return _Candidate(hit, hit.score * self._figures[kind])
         kind = intent.signal.removeprefix(_FAMILY)
         if hit.signal in LOOSE and kind == "intent-we":
             kind = "intent-we-loose"
-        ultimatum = text[: intent.start].endswith((" or ", " or else "))
-        own = kind.startswith(("intent-will", "intent-we"))
-        waives = _ULTIMATUM if ultimatum else _FIRST_PERSON if own else frozenset()
+        waives = _FIRST_PERSON if kind.startswith(("intent-will", "intent-we")) else frozenset()
+        if text[: intent.start].endswith((" or ", " or else ")):
+            waives = _ULTIMATUM
         return _Candidate(replace(hit, start=intent.start), hit.score * self._figures[kind], waives)
 
     # ---------------------------------------------------------------- weighing
