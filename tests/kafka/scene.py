@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -130,6 +131,7 @@ class Scene:
         self.workers.__exit__(kind, error, trace)
         self.traffic.__exit__(kind, error, trace)
         self.oracle.__exit__(kind, error, trace)
+        gc.collect()  # a socket that a client forgot is to be found here, not in another test
 
     # --- the load
 

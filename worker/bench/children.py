@@ -219,8 +219,30 @@ def core(
     )
 
 
+def lists(**arguments: Any) -> dict[str, Any]:
+    """The core with and without a long word list."""
+    from worker.bench import scale
+
+    return scale.lists(**arguments)
+
+
+def state(**arguments: Any) -> dict[str, Any]:
+    """The records of many accounts, written."""
+    from worker.bench import scale
+
+    return scale.state(**arguments)
+
+
+def restored(**arguments: Any) -> dict[str, Any]:
+    """The restore of many accounts."""
+    from worker.bench import scale
+
+    return scale.restored(**arguments)
+
+
 CHILDREN: dict[str, Callable[..., dict[str, Any]]] = {
-    function.__name__: function for function in (bare_confluent, bare_aiokafka, fill, pace, watch, core)
+    function.__name__: function
+    for function in (bare_confluent, bare_aiokafka, fill, pace, watch, core, lists, state, restored)
 }
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def measure(
     outputs = 0
     _warm_up(pack, count, accounts, batch)
     heap.settle()  # as the worker does once it runs
-    for chunk in _batches(count, accounts, batch):
+    for chunk in batches(count, accounts, batch):
         clock = _Clock(stages)
         posts = [model for record in chunk if isinstance(model := decode("posts", record.value).model, Post)]
         clock.lap("decode")
@@ -89,11 +89,12 @@ class _Clock:
 
 def _warm_up(pack: Pack, count: int, accounts: int, batch: int) -> None:
     judge = PartitionJudge(pack, 0)
-    for chunk in itertools.islice(_batches(count, accounts, batch), _WARM_UP):
+    for chunk in itertools.islice(batches(count, accounts, batch), _WARM_UP):
         judge.judge(chunk)
 
 
-def _batches(count: int, accounts: int, batch: int) -> Iterator[list[Record]]:
+def batches(count: int, accounts: int, batch: int) -> Iterator[list[Record]]:
+    """The benchmark's posts as records of one partition."""
     posts = enumerate(data.posts(count, accounts, START))
     while chunk := [
         Record("posts", 0, offset, 0, key, value) for offset, (key, value) in itertools.islice(posts, batch)

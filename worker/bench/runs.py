@@ -21,10 +21,12 @@ from worker.admin import create_topics
 from worker.cluster import connect
 from worker.demo.stage import Stage, StageError, free_port, stop
 
-PARTS = ("core", "bare", "noop", "full")
+PARTS = ("core", "lists", "bare", "noop", "full", "restore")
 _SAMPLE_SECONDS = 0.1
 _STALL_SECONDS = 60.0
 _CORE_POSTS = 100_000  # enough for the core, which gives the same figure for ever more
+_LIST_ENTRIES = 200_000
+_RESTORED_ACCOUNTS = 100_000
 _CHILD_SECONDS = 600.0
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
@@ -55,6 +57,7 @@ class Row:
     peak_bytes: int | None
     latency: dict[str, float | None] = field(default_factory=dict)
     stages_us: dict[str, float] = field(default_factory=dict)
+    details: dict[str, float] = field(default_factory=dict)
 
     @property
     def rate(self) -> float:
@@ -73,6 +76,7 @@ class Row:
             "peak_bytes": self.peak_bytes,
             "latency": self.latency,
             "stages_us": self.stages_us,
+            "details": self.details,
         }
 
 
@@ -94,14 +98,21 @@ def run(plan: Plan, broker: str | None, folder: Path, say: Say) -> Iterator[Row]
     if "core" in plan.parts:
         say("core: the engine without a broker, per stage")
         yield _core(plan)
-    if set(plan.parts) <= {"core"}:
+    if "lists" in plan.parts:
+        say(f"lists: the core with {_LIST_ENTRIES:,} further terms")
+        answer = child("lists", **_core_arguments(plan), entries=_LIST_ENTRIES)
+        yield _row("core, long lists", answer)
+    if set(plan.parts) <= {"core", "lists"}:
         return
     with _kafka(broker, say) as bootstrap:
         prefix = f"bench-{os.getpid()}."
         try:
             create_topics(bootstrap, prefix, plan.partitions)
-            say(f"putting {plan.posts:,} posts of 300 bytes on the topic")
-            child("fill", broker=bootstrap, topic=f"{prefix}posts", count=plan.posts, accounts=plan.accounts)
+            if {"bare", "noop", "full"} & set(plan.parts):
+                say(f"putting {plan.posts:,} posts of 300 bytes on the topic")
+                child(
+                    "fill", broker=bootstrap, topic=f"{prefix}posts", count=plan.posts, accounts=plan.accounts
+                )
             if "bare" in plan.parts:
                 yield from _bare(plan, bootstrap, prefix, say)
             for part, judge in (("noop", "worker.judges:forwarding"), ("full", "worker.judges:engine")):
@@ -111,6 +122,11 @@ def run(plan: Plan, broker: str | None, folder: Path, say: Say) -> Iterator[Row]
                         f"{part} {guarantee}", judge, guarantee
                     )
                     _forget_state(plan, bootstrap, prefix)
+            if "restore" in plan.parts:
+                say(f"restore of {_RESTORED_ACCOUNTS:,} accounts")
+                where = {"broker": bootstrap, "prefix": prefix, "partitions": plan.partitions}
+                child("state", **where, accounts=_RESTORED_ACCOUNTS)
+                yield _row("restore", child("restored", **where))
         finally:
             with (
                 contextlib.suppress(Exception),
@@ -156,21 +172,26 @@ def _answer(name: str, code: int, out: str, err: str) -> dict[str, Any]:
 def _row(name: str, answer: Mapping[str, Any]) -> Row:
     posts = answer["posts"]
     cpu = round(answer["cpu_seconds"] / posts * 1e6, 2) if posts else None
-    return Row(name, posts, answer["seconds"], cpu, answer["peak_bytes"])
+    row = Row(name, posts, answer["seconds"], cpu, answer["peak_bytes"])
+    row.details = answer.get("details", {})
+    return row
 
 
 def _core(plan: Plan) -> Row:
-    answer = child(
-        "core",
-        count=min(plan.posts, _CORE_POSTS),
-        accounts=plan.accounts,
-        batch=plan.batch,
-        policies=None if plan.policies is None else str(plan.policies),
-        cache_dir=None if plan.cache_dir is None else str(plan.cache_dir),
-    )
+    answer = child("core", **_core_arguments(plan))
     row = _row("core", answer)
     row.stages_us = answer["stages_us"]
     return row
+
+
+def _core_arguments(plan: Plan) -> dict[str, Any]:
+    return {
+        "count": min(plan.posts, _CORE_POSTS),
+        "accounts": plan.accounts,
+        "batch": plan.batch,
+        "policies": None if plan.policies is None else str(plan.policies),
+        "cache_dir": None if plan.cache_dir is None else str(plan.cache_dir),
+    }
 
 
 def _bare(plan: Plan, broker: str, prefix: str, say: Say) -> Iterator[Row]:

@@ -70,7 +70,7 @@ def bench(
         raise CommandError(
             f"--only {only}: {unknown or 'nothing'} to run", hint=f"Parts: {', '.join(PARTS)}."
         )
-    if {"core", "full"} & set(parts):
+    if {"core", "lists", "full"} & set(parts):
         load(
             policies
         )  # compiles the patterns into the cache, and says what is wrong with a pack before anything starts
@@ -143,6 +143,11 @@ def _show(rows: list[Row]) -> None:
                 [name.replace("_", " "), f"{value:.1f}"] for name, value in row.stages_us.items()
             ]
             emit_table("The core by stage", ["stage", "CPU µs a post"], stages)
+        if row.details:
+            details: list[list[str | Text]] = [
+                [name.replace("_", " "), f"{value:,}"] for name, value in row.details.items()
+            ]
+            emit_table(row.name, ["", ""], details)
 
 
 def _milliseconds(value: float | None) -> str:

@@ -50,8 +50,7 @@ _SPREAD = (
     ("private.yours", ("private.airing", "private.ultimatum"), "spread-threat"),
     ("private.theirs", ("private.seek", "private.pay"), "spread-bounty"),
     ("private.their-place", ("private.seek", "private.pay"), "spread-bounty"),
-    ("private.theirs", ("private.have", "private.offer"), "spread-offer"),
-    ("private.their-place", ("private.have", "private.offer"), "spread-offer"),
+    ("private.theirs", ("private.offer",), "spread-offer"),
     ("private.theirs", ("private.seek",), "spread-request"),
 )
 _ABOUT = frozenset(about for about, _, _ in _SPREAD)
@@ -62,7 +61,10 @@ _CONDEMNABLE = frozenset({"private.request", "private.bounty"})
 _AGAINST = ("business", "official", "example", "fiction", "scam", "counter", "consent", "kind")
 # Business words stand in many a hostile post ("she works at the clinic"); these say something about the number itself.
 _STANDING = frozenset({"example", "scam", "consent"})
-_THIRD, _ERRAND = "private.third", "private.errand"
+# A word for a third person. Such words stand in one post of eight, so they are looked for only around what was disclosed.
+_THIRD = frozenset(
+    "he she hes shes he's she's him her his hers ex boss bully coworker roommate professor teacher girl dude".split()
+)
 # Shown to be a home or a place where somebody is: public office and shop words around it excuse little.
 _PLACES = frozenset({"contact.address", "number.coordinates"})
 _CUES = ("private.urge", "private.reveal", "private.part", "private.live", "private.asked")
@@ -86,8 +88,6 @@ class Rule:
             *_SPEECH,
             *_CUES,
             _OWN,
-            _THIRD,
-            _ERRAND,
             *(name for about, beside, _ in _SPREAD for name in (about, *beside)),
             *(f"private.{name}" for name in _AGAINST),
         }
@@ -142,7 +142,6 @@ class Rule:
         if not kinds:
             return _Finding()
         owns = _in_field(signals, name, (_OWN,))
-        thirds = _in_field(signals, name, (_THIRD,))
         asked = self._was_asked_for(subject)
         kept: list[Hit] = []
         used: list[Hit] = []
@@ -162,10 +161,8 @@ class Rule:
             for owner in self._within_reach(kind, owners):
                 owner_weight = max(owner_weight, value[_OWNERS[owner.signal]])
                 used.append(owner)
-        if kept and owner_weight == 0.0 and not owns:
-            for third in (hit for kind in kept for hit in self._within_reach(kind, thirds)):
-                owner_weight = value["cue-third"]
-                used.append(third)
+        if owner_weight == 0.0 and not owns and any(self._speaks_of_a_third(kind, signals) for kind in kept):
+            owner_weight = value["cue-third"]
         reasons = [reason for reason in _AGAINST if _in_field(signals, name, (f"private.{reason}",))]
         against = self._against(reasons)
         if subject.post is not None and subject.post.surface == "message":
@@ -254,6 +251,15 @@ class Rule:
 
     def _within_reach(self, kind: Hit, cues: Iterable[Hit]) -> list[Hit]:
         return [cue for cue in cues if cue.variant != kind.variant or self._gap(kind, cue) is not None]
+
+    def _speaks_of_a_third(self, kind: Hit, signals: Signals) -> bool:
+        """Whether a word for a third person stands within reach of a disclosed thing."""
+        text = signals.text(kind.field, kind.variant)
+        start, end = kind.start or 0, kind.end or 0
+        before = text[max(0, start - int(self._value["reach-before"])) : start]
+        after = text[end : end + int(self._value["reach-after"])]
+        words = "".join(char if char.isalnum() or char == "'" else " " for char in f"{before} {after}")
+        return not _THIRD.isdisjoint(words.split())
 
     def _label(self, signals: Signals, hit: Hit) -> str:
         return signals.text(hit.field, hit.variant)[hit.start or 0 : hit.end or 0].strip(" :=")
@@ -360,8 +366,8 @@ class Rule:
                     score -= value["speech-banter"]
                 if excused:
                     score -= value["speech-condemned"]
-                if _in_field(signals, name, (_ERRAND, "private.fiction", "private.official")):
-                    score -= value["spread-errand"]
+                if _in_field(signals, name, ("private.fiction", "private.official")):
+                    score -= value["speech-banter"]
                 if score > best.score:
                     best = _Finding(score, used)
         return best

@@ -119,13 +119,7 @@ class Rule:
     """
 
     gate = ACTS | PHRASES
-    needs = (
-        gate
-        | INTENTS
-        | frozenset(_FAMILY + kind for kind in SUPPORT)
-        | CONTEXTS
-        | {TRIVIAL, IDIOM, RESCUE, ATTACK, HARMLESS}
-    )
+    needs = gate | INTENTS | CONTEXTS | _names(" ".join(SUPPORT)) | {TRIVIAL, IDIOM, RESCUE, ATTACK, HARMLESS}
 
     def __init__(self, policy: Policy) -> None:
         """Reads figures and thread expressions from the policy.
