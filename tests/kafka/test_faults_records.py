@@ -37,9 +37,10 @@ def scene(broker: str, topic_prefix: str, tmp_path: Path) -> Iterator[Scene]:
         yield scene
 
 
-def send_bad_post(scene: Scene, word: str, reason: str = "crashed_worker") -> Place:
+def send_bad_post(scene: Scene, word: str, *, account: str = "account-bad", number: int = 0) -> Place:
     """Sends a post that no worker survives; it must become a dead letter and nothing else."""
-    post = make_post(f"bad-{word}", f"account-bad-{word}", f"this {word} is one too many")
+    reason = "crashed_worker"
+    post = make_post(f"bad-{word}-{number}", account, f"this {word} is one too many")
     placement = scene.traffic.send_raw(post.value, key=post.key)
     place = ("posts", placement.partition, placement.offset)
     scene.ledger.expect_dead_letter(*place, reason)
@@ -73,6 +74,25 @@ def test_a_post_that_hangs_the_process_ends_as_a_dead_letter_too(
         assert 1 <= len(scene.codes()) <= MOST_RESTARTS
         (letter,) = dead_letters(scene.oracle.records)
         assert letter["attempts"] == ATTEMPTS
+
+
+@pytest.mark.slow
+def test_several_posts_that_end_the_process_each_end_as_a_dead_letter(
+    broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    limits = {"batch_limit": "4", "probe_limit": "4"}  # seconds
+    with Scene(broker, topic_prefix, tmp_path, settings=limits) as scene:
+        scene.post(60)
+        for number, word in enumerate((FATAL_WORD, FATAL_WORD, HANG_WORD, FATAL_WORD)):
+            # Two in a row of one account, then a hanging one and another on partitions of their own choice.
+            send_bad_post(scene, word, account=f"account-{max(1, number)}", number=number)
+        scene.post(60)
+        scene.start()
+        scene.finish(400.0).assert_exactly_once()
+        assert set(scene.codes()) <= {FATAL_EXIT, WATCHDOG_EXIT}
+        assert len(scene.codes()) <= 4 * MOST_RESTARTS
+        letters = dead_letters(scene.oracle.records)
+        assert [letter["attempts"] for letter in letters] == [ATTEMPTS] * 4
 
 
 def test_posts_of_an_aborted_upstream_transaction_are_never_judged(scene: Scene) -> None:

@@ -117,8 +117,10 @@ def sheets(pack: Pack) -> Iterator[Sheet]:
         for signal in _signals(loaded.policy):
             declared.setdefault(signal.name, set()).add(loaded.policy.id)
     owners = {name: frozenset(ids) for name, ids in declared.items()}
+    # Without the gates: each term and expression is tried alone, whether or not a rule would be asked.
+    bank = SignalBank(pack.policies, backend="re2")
     for loaded in pack.policies:
-        yield _sheet(loaded, pack.signals, owners)
+        yield _sheet(loaded, bank, owners)
 
 
 def _sheet(loaded: LoadedPolicy, bank: SignalBank, declared: Mapping[str, frozenset[str]]) -> Sheet:

@@ -120,6 +120,7 @@ def load_pack(
                 cache_dir=cache_dir,
                 backend=backend,
                 needs=frozenset().union(*(loaded.rule.needs for loaded in policies)),
+                gates=frozenset().union(*(loaded.gate for loaded in policies)),
             )
         except PatternError as error:
             problems.append(Problem(error.path, error.line, error.reason))

@@ -40,7 +40,9 @@ class Discourse:
     reported: bool = False  # news or record register: "police", "was arrested", "sentenced", "alleged"
     conditional: bool = False  # "if", "unless", "would have"
     question: bool = False  # the sentence asks
-    condemned: bool = False  # counter-speech: "disgusting that", "stop saying", "reported this", "is never ok"
+    condemned: bool = (
+        False  # counter-speech: "disgusting that", "stop saying", "reported this", "is never ok"
+    )
     hyperbole: bool = False  # laughing or idiom markers: "lol", "haha", emoji of laughter, "literally dying"
 
 

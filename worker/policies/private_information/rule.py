@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from worker.engine.contract import CLEAR, Evidence, Outcome, RuleContext, Subject, Verdict
 from worker.engine.policy import Policy
+from worker.signals.detection import words
 from worker.signals.view import Hit, Signals
 
 # What can be disclosed: signal → the name of its parameters.
@@ -62,8 +63,8 @@ _AGAINST = ("business", "official", "example", "fiction", "scam", "counter", "co
 # Business words stand in many a hostile post ("she works at the clinic"); these say something about the number itself.
 _STANDING = frozenset({"example", "scam", "consent"})
 # A word for a third person. Such words stand in one post of eight, so they are looked for only around what was disclosed.
-_THIRD = frozenset(
-    "he she hes shes he's she's him her his hers ex boss bully coworker roommate professor teacher girl dude".split()
+_THIRD = words(
+    "he she hes shes he's she's him her his hers ex boss bully coworker roommate professor teacher girl dude"
 )
 # Shown to be a home or a place where somebody is: public office and shop words around it excuse little.
 _PLACES = frozenset({"contact.address", "number.coordinates"})
@@ -258,8 +259,8 @@ class Rule:
         start, end = kind.start or 0, kind.end or 0
         before = text[max(0, start - int(self._value["reach-before"])) : start]
         after = text[end : end + int(self._value["reach-after"])]
-        words = "".join(char if char.isalnum() or char == "'" else " " for char in f"{before} {after}")
-        return not _THIRD.isdisjoint(words.split())
+        around = "".join(char if char.isalnum() or char == "'" else " " for char in f"{before} {after}")
+        return not _THIRD.isdisjoint(around.split())
 
     def _label(self, signals: Signals, hit: Hit) -> str:
         return signals.text(hit.field, hit.variant)[hit.start or 0 : hit.end or 0].strip(" :=")

@@ -1,0 +1,31 @@
+"""The broker itself dies under load and comes back on the same disk: workers and clients find it again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.kafka.scene import Scene
+from worker.embedded import EmbeddedKafka
+
+# Rarely, on a busy machine, kafka-python's close leaves a socket to the garbage collector.
+_LEAK = "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.filterwarnings(_LEAK)]
+
+
+def test_a_broker_killed_under_load_and_started_again_loses_and_repeats_nothing(tmp_path: Path) -> None:
+    with (
+        EmbeddedKafka(tmp_path / "kafka") as kafka,
+        Scene(kafka.bootstrap, "broker-", tmp_path, settings={"batch": "200"}) as scene,
+    ):
+        scene.start(2)
+        for _ in range(2):
+            scene.post(6000)
+            scene.progress(300)
+            kafka.kill()
+            kafka.restart(down_seconds=3.0)
+            scene.recover("broker killed", 120.0)
+        outcome = scene.finish(240.0)
+        outcome.assert_exactly_once()
+        print(outcome.recoveries, scene.codes())
