@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from tests.kafka.scene import Scene
 from worker.embedded import EmbeddedKafka
 
-# Rarely, on a busy machine, kafka-python's close leaves a socket to the garbage collector.
+# kafka-python leaves the sockets of connections that were refused to the garbage collector.
 _LEAK = "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.filterwarnings(_LEAK)]
 
@@ -28,4 +29,6 @@ def test_a_broker_killed_under_load_and_started_again_loses_and_repeats_nothing(
             scene.recover("broker killed", 120.0)
         outcome = scene.finish(240.0)
         outcome.assert_exactly_once()
-        print(outcome.recoveries, scene.codes())
+        print(outcome.recoveries, scene.codes(), [e.log for e in scene.endings])
+    del scene, outcome
+    gc.collect()  # the sockets of refused connections are to be found here, not in another test

@@ -36,7 +36,11 @@ def is_address(text: str, start: int, end: int) -> bool:
         if found >= 0:
             right = found
     chunk = text[left:right]
-    return "://" in chunk or "www." in chunk or "@" in chunk
+    if "://" in chunk or "www." in chunk:
+        return True
+    local, at, host = chunk.partition("@")
+    # "@name" and "name@host.tld"; but in "r@pe" the sign is a letter.
+    return bool(at) and (not any(map(str.isalnum, local)) or "." in host.strip(".,;:!?)]\"'"))
 
 
 def squeeze(text: str, vocabulary: Vocabulary) -> list[Edit]:

@@ -35,6 +35,7 @@ from worker.signals.vocabulary import DEFAULT_VOCABULARY
         ("🇰🇮🇱🇱 🇺🇸🇬🇧", "kill 🇺🇸🇬🇧"),
         ("#k1ll", "#kill"),
         ("s.t.f.u", "stfu"),
+        ("gonna r@pe and k@ll, st@b.", "gonna rape and k@ll, stab."),
     ],
 )
 def test_a_disguise_is_undone(received: str, undone: str) -> None:
@@ -52,6 +53,7 @@ def test_a_disguise_is_undone(received: str, undone: str) -> None:
         "see t.co/ab1cd and http://x.io/k1ll?a=1b",
         "mail ann@k1ll.example.com",
         "hello @k1ll_er",
+        "write to r@pe.example.com or \"ann@st@b.example\"",
         "well-known up-to-date",
         "c++ and c# at 100%",
         "*waves* and #maga2020",

@@ -55,6 +55,7 @@ _SPREAD = (
     ("private.theirs", ("private.seek",), "spread-request"),
 )
 _ABOUT = frozenset(about for about, _, _ in _SPREAD)
+_PIECES = _ABOUT.union(*(beside for _, beside, _ in _SPREAD))
 # In these a question mark is part of the asking; a threat that is asked about is somebody else's.
 _ASKING = frozenset({"private.request", "private.inquiry", "private.bounty"})
 # Asking others for it can be held up to be condemned.
@@ -66,8 +67,6 @@ _STANDING = frozenset({"example", "scam", "consent"})
 _THIRD = words(
     "he she hes shes he's she's him her his hers ex boss bully coworker roommate professor teacher girl dude"
 )
-# Shown to be a home or a place where somebody is: public office and shop words around it excuse little.
-_PLACES = frozenset({"contact.address", "number.coordinates"})
 _CUES = ("private.urge", "private.reveal", "private.part", "private.live", "private.asked")
 
 
@@ -83,15 +82,7 @@ class Rule:
     """Judges disclosure and speech about it separately; the stronger one is the verdict."""
 
     needs = frozenset(
-        {
-            *_KINDS,
-            *_OWNERS,
-            *_SPEECH,
-            *_CUES,
-            _OWN,
-            *(name for about, beside, _ in _SPREAD for name in (about, *beside)),
-            *(f"private.{name}" for name in _AGAINST),
-        }
+        {*_KINDS, *_OWNERS, *_SPEECH, *_CUES, _OWN, *_PIECES, *(f"private.{name}" for name in _AGAINST)}
     )
 
     # Cues such as "call me" or "the office" mean nothing without something disclosed or said about disclosing.
@@ -202,7 +193,7 @@ class Rule:
         score += self._share(strongest) * cues
         pointed = bool(hostile or urges) or dump or (bool(reveals) and owner_weight >= value["cue-possessor"])
         pointed = pointed or (
-            strongest.signal in _PLACES
+            strongest.signal in {"contact.address", "number.coordinates"}
             and any(
                 hit.signal == "private.residence" and not signals.discourse(hit).reported
                 for hit in self._within_reach(strongest, owners)
@@ -338,14 +329,12 @@ class Rule:
         """Scores threats, rewards, offers and requests whose parts stand near each other, in any order."""
         value = self._value
         best = _Finding()
-        if not signals.fired & _ABOUT:
-            return best
         hostile = _in_field(signals, name, ("private.incite", "private.urge"))
         excused = _in_field(signals, name, ("private.counter", "private.consent", "private.kind"))
         for about, wanted, parameter in _SPREAD:
             for hit in _in_field(signals, name, (about,)):
-                beside = [self._beside(hit, _in_field(signals, name, (other,))) for other in wanted]
-                parts = [part for part in beside if part is not None]
+                found = (self._beside(hit, _in_field(signals, name, (other,))) for other in wanted)
+                parts = [part for part in found if part is not None]
                 if len(parts) < len(wanted) or (
                     wanted == ("private.seek",) and (parts[0].start or 0) > (hit.start or 0)
                 ):
