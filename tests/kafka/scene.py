@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -171,6 +172,19 @@ class Scene:
         self._decisions += sum(record.topic == "decisions" for record in records[self._read :])
         self._read = len(records)
         return self._decisions
+
+    @contextmanager
+    def without_clients(self) -> Iterator[None]:
+        """Has no clients of its own in the block: those that meet no broker leave sockets behind.
+
+        What came out is read again from the beginning afterwards.
+        """
+        self.traffic.__exit__(None, None, None)
+        self.oracle.__exit__(None, None, None)
+        yield
+        self.traffic = Traffic(self.broker, self.prefix)
+        self.oracle = Oracle(self.broker, self.prefix, TOPICS)
+        self._read = self._decisions = 0
 
     # --- the supervisor
 

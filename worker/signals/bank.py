@@ -96,8 +96,8 @@ class SignalBank:
         cache_dir: where compiled expressions are kept between starts; None keeps none.
         backend: "auto" takes Hyperscan where it is installed, else RE2; both give the same results.
         needs: names that rules read; detectors that report none of them are left out. None keeps all.
-        gates: names that make some rule look at a subject at all. Every other expression is run only on
-            subjects in which one of these fired; on the rest nothing is reported. None: every name is a gate.
+        gates: names that make some rule look at a subject at all. All other terms and expressions are looked
+            for only in subjects in which one of these fired; on the rest nothing is reported. None: every name is a gate.
         detectors: instead of those of the detectors folder.
 
     Raises:
@@ -117,7 +117,8 @@ class SignalBank:
         every = load_detectors() if detectors is None else tuple(detectors)
         self._detectors = tuple(d for d in every if needs is None or not d.names.isdisjoint(needs))
         self._gates = None if gates is None else frozenset(gates)
-        self._terms: dict[str, list[_Entry]] = {}
+        self._gate_terms: dict[str, list[_Entry]] = {}
+        self._context_terms: dict[str, list[_Entry]] = {}
         self._words: set[str] = set()
         first, second = _Pass(), _Pass()
         for source in policies:
@@ -134,12 +135,12 @@ class SignalBank:
         self._rules = first.entries  # by index of the expression less those of REWORK
         self._context_rules = second.entries
         for split in SPLITS:  # found in the same pass; they report nothing, but show that a word is disguised
-            self._terms.setdefault(split, [])
-        self._literals = Literals(list(self._terms))
-        self._entries = list(self._terms.values())
-        self._splits = frozenset(index for index, term in enumerate(self._terms) if term in SPLITS)
+            self._gate_terms.setdefault(split, [])
+        self._literals = Literals(list(self._gate_terms))
+        self._context_literals = Literals(list(self._context_terms), first=len(self._gate_terms))
+        self._entries = [*self._gate_terms.values(), *self._context_terms.values()]
+        self._splits = frozenset(index for index, term in enumerate(self._gate_terms) if term in SPLITS)
         self._anywhere = self._indexes(lambda entry: not entry.whole)
-        self._gate_terms = self._indexes(lambda entry: gates is None or entry.name in gates)
         self._vocabulary = DEFAULT_VOCABULARY.including(self._words)
         self.names: frozenset[str] = frozenset(
             {entry.name for entries in self._entries for entry in entries}
@@ -181,7 +182,8 @@ class SignalBank:
                 self._words.update(words_of(pattern))
 
     def _add_term(self, term: str, entry: _Entry) -> None:
-        entries = self._terms.setdefault(term, [])
+        gate = self._gates is None or entry.name in self._gates
+        entries = (self._gate_terms if gate else self._context_terms).setdefault(term, [])
         if entry not in entries:
             entries.append(entry)
 
@@ -265,25 +267,25 @@ class SignalBank:
                 return True
             if any(not self._detectors[owner].names.isdisjoint(self._gates) for owner in scan.exact):
                 return True
-            if any(match[0] in self._gate_terms for match in scan.literals):
+            if scan.literals:
                 return True
         return False
 
     def _scan_context(self, canonicals: dict[str, Canonical], scans: list[FieldScan]) -> None:
         """The second pass, over all fields: what is said around is measured where something fired."""
-        if not self._context_rules:
-            return
         known = {(scan.field, scan.variant): scan for scan in scans}
         for name, canonical in canonicals.items():
             for variant, text in enumerate(canonical.variants):
                 found = self._context.scan(text.encode())
-                if not found:
+                literals = self._whole_words(text, self._context_literals.find(text))
+                if not found and not literals:
                     continue
                 scan = known.get((name, variant))
                 if scan is None:
-                    scans.append(FieldScan(name, canonical, variant, context=found))
+                    scans.append(FieldScan(name, canonical, variant, literals, context=found))
                 else:
                     scan.context = found
+                    scan.literals = [*scan.literals, *literals]
 
     def _scan_variant(self, field: str, canonical: Canonical, scans: list[FieldScan]) -> None:
         text = canonical.variants[1]

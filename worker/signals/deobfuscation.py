@@ -7,7 +7,7 @@ All of it makes a second variant of a text, because undoing it in place would br
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise, product
 
 from worker.signals.edits import Edit
@@ -190,25 +190,34 @@ def _stretch(token: str) -> str:
 
 
 def _read_token(text: str, start: int, end: int, vocabulary: Vocabulary) -> list[Edit]:
-    token = text[start:end]
+    read = _reading_of(text[start:end], vocabulary)
+    if read is None:
+        return []
+    first, last, reading = read
+    if text[start + first] != "@" and is_address(text, start + first, start + last):
+        return []
+    return [Edit(start + first, start + last, reading)]
+
+
+@lru_cache(maxsize=16_384)  # what looks like a disguise comes again and again: "2nite", "b4", "mp3"
+def _reading_of(token: str, vocabulary: Vocabulary) -> tuple[int, int, str] | None:
+    """Which part of a token is a disguised word, and that word; None when none is."""
     stripped = token.lstrip(_LEADING)
-    start += len(token) - len(stripped)
+    start = len(token) - len(stripped)
     token = stripped
     letters = sum("a" <= char <= "z" for char in token)
-    if letters == len(token) or not letters or end - start > _TOKEN_LIMIT:
-        return []
+    if letters == len(token) or not letters or len(token) > _TOKEN_LIMIT:
+        return None
     plain = token.rstrip(_TRAILING)
     tail = token[len(plain) :]
     if len(tail) > 1 and tail.strip("*#") == "" and len(plain) < 3:
         plain = token  # "f***": the end is what is masked
     end = start + len(plain)
     if len(plain) < 2 or all("a" <= char <= "z" for char in plain):
-        return []
-    if plain[0] != "@" and is_address(text, start, end):
-        return []
+        return None
     if any(char in _MASKS for char in plain):
         word = _unmask(plain, vocabulary) if len(plain) > 2 else None
-        return [Edit(start, end, word)] if word else []
+        return (start, end, word) if word else None
     reading, known = _best_reading(plain, vocabulary)
     inner = (
         plain.strip("0123456789@$!|+€£¢§") == plain
@@ -218,7 +227,7 @@ def _read_token(text: str, start: int, end: int, vocabulary: Vocabulary) -> list
         if inner
         else vocabulary.is_masked(reading)
     )
-    return [Edit(start, end, reading)] if accepted and reading != plain else []
+    return (start, end, reading) if accepted and reading != plain else None
 
 
 def _heal(text: str) -> list[tuple[int, int, list[Edit]]]:

@@ -204,9 +204,10 @@ class Literals:
 
     Args:
         terms: canonical texts, each once; a match is reported by its index.
+        first: the index of the first.
     """
 
-    def __init__(self, terms: Sequence[str]) -> None:
+    def __init__(self, terms: Sequence[str], first: int = 0) -> None:
         # Standard kind with overlapping search: a longer term that fails the word test must not hide a
         # shorter one inside it that passes.
         self.find: Callable[[str], list[tuple[int, int, int]]] = _find_nothing
@@ -215,7 +216,8 @@ class Literals:
             automaton = ahocorasick_rs.AhoCorasick(
                 terms, matchkind=ahocorasick_rs.MatchKind.Standard, store_patterns=False
             )
-            self.find = partial(automaton.find_matches_as_indexes, overlapping=True)
+            find = partial(automaton.find_matches_as_indexes, overlapping=True)
+            self.find = find if first == 0 else lambda text: [(i + first, s, e) for i, s, e in find(text)]
 
 
 def _find_nothing(text: str) -> list[tuple[int, int, int]]:

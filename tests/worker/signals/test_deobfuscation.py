@@ -53,7 +53,7 @@ def test_a_disguise_is_undone(received: str, undone: str) -> None:
         "see t.co/ab1cd and http://x.io/k1ll?a=1b",
         "mail ann@k1ll.example.com",
         "hello @k1ll_er",
-        "write to r@pe.example.com or \"ann@st@b.example\"",
+        'write to r@pe.example.com or "ann@st@b.example"',
         "well-known up-to-date",
         "c++ and c# at 100%",
         "*waves* and #maga2020",
