@@ -1,8 +1,8 @@
 """The records of the benchmark: contract posts of about 300 bytes with the bundled texts.
 
 The bundled posts are there to show decisions: one in fifteen is acted on or doubtful, one in fifteen a near miss.
-A stream has far fewer (of 41 353 ordinary tweets a rule was asked about 0.3 %), so here one post in a hundred is
-acted on or doubtful, and two are near misses that a rule has to clear.
+A stream has far fewer: of 41 353 ordinary tweets a rule was asked about 0.3 %, and nothing was acted on. Here one post
+in two hundred is acted on or doubtful, and one in a hundred is a near miss that a rule has to clear.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from worker.engine.registry import load_pack
 
 VALUE_BYTES = 300
 FORWARDED = 10  # bare loops and the no-op worker forward one record in so many
-_SHARES = {"harmless": 0.97, "near miss": 0.02, "acted on or doubtful": 0.01}
+_SHARES = {"harmless": 0.985, "near miss": 0.01, "acted on or doubtful": 0.005}
 _SEED = 7
 _FILLING = "likes long walks and short books. "
 _SPAN = timedelta(days=30)  # over how much event time a fill is spread: daily quotas must not decide the load

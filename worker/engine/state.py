@@ -66,15 +66,14 @@ class Account:
         """Whether a post id was seen within the last 512 posts and 24 hours; remembers it if not."""
         if len(post_id) > LONGEST_REMEMBERED:
             post_id = digest("post", post_id)
-        recent = self.recent
-        if recent.get(post_id, -REMEMBERED_FOR) > now - REMEMBERED_FOR:
-            return True
-        recent.pop(post_id, None)
+        recent, forgotten = self.recent, now - REMEMBERED_FOR
+        if post_id in recent:
+            if recent[post_id] > forgotten:
+                return True
+            del recent[post_id]
         recent[post_id] = now
-        oldest = next(iter(recent))
-        while len(recent) > REMEMBERED_POSTS or recent[oldest] <= now - REMEMBERED_FOR:
-            del recent[oldest]
-            oldest = next(iter(recent))
+        while len(recent) > REMEMBERED_POSTS or next(iter(recent.values())) <= forgotten:
+            del recent[next(iter(recent))]
         return False
 
     def active_strikes(self, now: int) -> int:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from schemas.accounts import AccountRecord
 from schemas.posts import Post
 from worker.engine.contract import Subject
 
 
+@lru_cache(maxsize=1024)
 def primary_language(tag: str | None) -> str | None:
     """The primary subtag of a BCP 47 tag in lower case: "en" of "en-GB"; None when unknown or "und"."""
     if not tag:
