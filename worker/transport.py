@@ -25,7 +25,7 @@ from worker.engine.records import Record
 
 _POLL_SECONDS = 0.02  # between two looks while some partition has enough waiting
 _BACKLOG_BATCHES = 2  # fetched and not yet begun, of one partition of one topic
-_FETCH_WAIT_MS = 100  # how long the broker may keep a fetch that finds nothing
+_FETCH_WAIT_MS = 20  # how long the broker may keep a fetch that finds nothing
 
 
 def never_create_topics() -> None:

@@ -102,8 +102,7 @@ def _choose(
     return [
         (judgement, action, target)
         for judgement, action, target in best.values()
-        if _action_id(case, judgement, action, target) not in applied
-        and not _stands(case, action, target, account)
+        if not _stands(case, judgement, action, target, account, applied)
     ]
 
 
@@ -118,13 +117,23 @@ def _targets(case: Case, judgement: Judgement, action: PolicyAction) -> list[Sub
     return [SubjectRef(type="profile_field", id=f"{subject.account_id}/{name}") for name in fields]
 
 
-def _stands(case: Case, action: PolicyAction, target: SubjectRef, account: Account) -> bool:
-    """Whether as much is in force already; a longer or stricter suspension is news."""
-    expires = _expires_ms(case, action)
+def _stands(
+    case: Case,
+    judgement: Judgement,
+    action: PolicyAction,
+    target: SubjectRef,
+    account: Account,
+    applied: Set[str],
+) -> bool:
+    """Whether as much is in force already, or the same cause led to it before; a stricter or longer one is news."""
+    name = _action_id(case, judgement, action, target)
+    if name in applied or any(known.action_id == name for known in account.actions):
+        return True
+    expires, content = _expires_ms(case, action), _content(case, target)
     for known in account.actions:
         if (known.kind, known.subject_type, known.subject_id) != (action.kind, target.type, target.id):
             continue
-        if not known.stands(case.now_ms):
+        if not known.stands(case.now_ms) or known.content != content:
             continue
         if action.kind == "label" and known.detail != action.label:
             continue
@@ -133,6 +142,13 @@ def _stands(case: Case, action: PolicyAction, target: SubjectRef, account: Accou
         if known.expires is None or (expires is not None and expires <= known.expires):
             return True
     return False
+
+
+def _content(case: Case, target: SubjectRef) -> str:
+    """What a profile's field holds, as a digest; a field can be filled again after it was removed."""
+    if target.type != "profile_field":
+        return ""
+    return digest("content", case.subject.fields.get("profile." + target.id.rpartition("/")[2], ""))
 
 
 def _apply(
@@ -162,6 +178,7 @@ def _apply(
                 target.id,
                 action.label or action.mode or "",
                 _expires_ms(case, action),
+                _content(case, target),
             ),
             case.now_ms,
         )

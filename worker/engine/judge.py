@@ -13,21 +13,25 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from schemas.accounts import AccountRecord
+from schemas.appeals import Appeal
 from schemas.base import encode, format_time
-from schemas.decisions import Decision, VerdictItem
 from schemas.decode import DecodeError, decode
-from schemas.enforcement import Enforcement, RecordRef, Strikes
+from schemas.enforcement import Enforcement, RecordRef
 from schemas.enforcement import Subject as SubjectRef
+from schemas.media_signals import MediaSignals
 from schemas.posts import Post
+from schemas.reports import Report
+from schemas.reviews import Review
 from worker.engine.breakers import Breakers
 from worker.engine.chain import Chain, Judgement
 from worker.engine.contract import Subject
 from worker.engine.dead_letters import dead_letter
 from worker.engine.decide import decide, rung_of
-from worker.engine.enforce import Case, Effects, enforce, evidence_items
-from worker.engine.ids import digest, partition_of
+from worker.engine.enforce import Case, Effects, enforce
+from worker.engine.ids import partition_of
 from worker.engine.ledger import Ledger
 from worker.engine.notices import action_notice, reversal_notice
+from worker.engine.outcomes import decision_record, reversal_of, uncovered_language
 from worker.engine.records import Judged, Output, Record
 from worker.engine.registry import Pack
 from worker.engine.state import Account, Accounts, encode_partition
@@ -123,8 +127,7 @@ class PartitionJudge:
             elif isinstance(model, AccountRecord):
                 self._account(record, model, None if model.deleted else next(measured), judged)
             else:
-                # Reports, appeals, reviews, media signals, observations and findings: read and counted.
-                judged.count("moderator_decisions_total", record.topic, "clear")
+                self._later(record, model, judged)
         for (topic, lang, has_text), times in self._silences.items():
             self._tally(self._chain.quiet(lang, has_text), times, judged)
             if not self.publish_all:
@@ -142,17 +145,26 @@ class PartitionJudge:
         judged = Judged()
         now_ms = (now - _EPOCH) // timedelta(milliseconds=1)
         for action in self.ledger.ended(now_ms):
-            reverse = _reversal(action)
+            reverse = reversal_of(action)
             judged.outputs.append(
                 Output(f"enforcement.{action.kind}", action.account_id.encode(), encode(reverse))
             )
-            judged.outputs.append(
-                Output("notices", action.account_id.encode(), encode(reversal_notice(reverse)))
-            )
+            notice = reversal_notice(reverse, self._still_suspended(reverse))
+            judged.outputs.append(Output("notices", action.account_id.encode(), encode(notice)))
             judged.count("moderator_actions_total", action.policy, action.kind, "reverse", reverse.source)
             judged.count("moderator_notices_total", "reversal")
         self._collect(judged)
         return judged
+
+    def _still_suspended(self, reverse: Enforcement) -> bool:
+        """Whether another suspension of the account stands when this one ends."""
+        if reverse.account_id not in self.accounts:
+            return False
+        end = (reverse.decided_at - _EPOCH) // timedelta(milliseconds=1)
+        return any(
+            known.kind == "suspend" and known.action_id != reverse.reverses and known.stands(end)
+            for known in self.accounts.get(reverse.account_id).actions
+        )
 
     def dead_letter(self, record: Record, reason: str, detail: str, attempts: int = 1) -> Judged:
         """What the shell publishes for a record that it must not judge (again)."""
@@ -164,10 +176,10 @@ class PartitionJudge:
 
     def _decode(self, record: Record, judged: Judged) -> Any:
         """The record's model, or why it becomes a dead letter."""
-        if record.topic == "policies":
-            return record  # chunks and tombstones of packs; the pack's own reader checks them
+        if record.topic == "policies" and record.value is None:
+            return record  # the tombstone of a pack's file
         try:
-            decoded = decode(record.topic, record.value)
+            decoded = decode(record.topic, record.value, record.key)
         except DecodeError as error:
             return _Rejected(error.reason, error.detail)
         if decoded.unknown_fields:
@@ -205,14 +217,30 @@ class PartitionJudge:
         if measured is None:
             self._close_items(post, account, judged)
             account.seen(post.post_id, now_ms)  # should the post itself come later, it is gone already
-            self._settle(record, post.post_id, "post", post.author_id, "clear", now, judged)
+            self._settle(
+                record,
+                SubjectRef(type="post", id=post.post_id),
+                post.author_id,
+                "clear",
+                now,
+                judged,
+                account,
+            )
             return
         # An edit that keeps its post's id is news, once for each time of editing.
         key = post.post_id
         if post.edit_of == post.post_id:
             key = f"{post.post_id}@{format_time(post.created_at)}"
         if account.seen(key, now_ms):
-            self._settle(record, post.post_id, "post", post.author_id, "duplicate", now, judged)
+            self._settle(
+                record,
+                SubjectRef(type="post", id=post.post_id),
+                post.author_id,
+                "duplicate",
+                now,
+                judged,
+                account,
+            )
             return
         self._rule(record, *measured, account, now, post.post_id, judged)
 
@@ -220,10 +248,11 @@ class PartitionJudge:
         self, record: Record, model: AccountRecord, measured: tuple[Subject, Signals] | None, judged: Judged
     ) -> None:
         if measured is None:
+            # Also when it comes late: who asked to be forgotten is forgotten.
+            now = self._now(model.account_id, model.updated_at)
             self._erase(model.account_id, judged)
-            self._settle(
-                record, model.account_id, "account", model.account_id, "clear", model.updated_at, judged
-            )
+            subject = SubjectRef(type="account", id=model.account_id)
+            self._settle(record, subject, model.account_id, "clear", now, judged)
             return
         account, now = self._at(model.account_id, model.updated_at)
         cause = f"{model.account_id}@{format_time(model.updated_at)}"
@@ -236,6 +265,32 @@ class PartitionJudge:
         if account.advance((time - _EPOCH) // _MICROSECOND):
             return account, time
         return account, _EPOCH + timedelta(microseconds=account.clock_us)
+
+    def _now(self, account_id: str, time: datetime) -> datetime:
+        """The time of a decision that leaves the account's record as it is."""
+        if account_id not in self.accounts:
+            return time
+        return max(time, _EPOCH + timedelta(microseconds=self.accounts.get(account_id).clock_us))
+
+    def _later(self, record: Record, model: Any, judged: Judged) -> None:
+        """Reports, appeals, reviews and media signals: nothing follows from them yet but a decision.
+
+        Packs, observations and findings concern no post or account by themselves: they are counted.
+        """
+        match model:
+            case Report():
+                subject, time = model.subject, model.created_at
+            case Appeal() | Review():
+                subject, time = SubjectRef(type="account", id=model.account_id), model.created_at
+            case MediaSignals():
+                subject = SubjectRef(type="media", id=f"{model.post_id}/{model.media_id}")
+                time = model.observed_at
+            case _:
+                judged.count("moderator_decisions_total", record.topic, "clear")
+                return
+        now = self._now(model.account_id, time)
+        account = self.accounts.get(model.account_id) if model.account_id in self.accounts else None
+        self._settle(record, subject, model.account_id, "clear", now, judged, account)
 
     def _rule(
         self,
@@ -262,20 +317,21 @@ class PartitionJudge:
             for name in signals.failed:
                 judged.count("moderator_signal_failures_total", name)
         if not notable:
+            target = SubjectRef(type=subject.kind, id=subject.id)
+            uncovered = uncovered_language(subject, judgements)
             self._settle(
-                record, subject.id, subject.kind, subject.account_id, "clear", now, judged,
-                uncovered=_uncovered(subject, judgements),
-            )  # fmt: skip
+                record, target, subject.account_id, "clear", now, judged, account, uncovered=uncovered
+            )
             return
         now_ms = account.clock_us // 1000
         ruling = decide(judgements, account.active_strikes(now_ms))
         ref = RecordRef(topic=record.topic, partition=record.partition, offset=record.offset)
         case = Case(subject, ref, cause, now, now_ms, self.pack.id)
         effects = enforce(case, ruling, account, self.breakers, self.ledger.applied)
+        target = SubjectRef(type=subject.kind, id=subject.id)
         self._settle(
-            record, subject.id, subject.kind, subject.account_id, ruling.outcome, now, judged,
-            judgements=judgements, effects=effects, active=account.active_strikes(now_ms),
-            uncovered=_uncovered(subject, judgements),
+            record, target, subject.account_id, ruling.outcome, now, judged, account,
+            judgements=judgements, effects=effects, uncovered=uncovered_language(subject, judgements),
         )  # fmt: skip
         if effects.actions:
             judged.acted.append(record.timestamp)
@@ -327,16 +383,15 @@ class PartitionJudge:
     def _settle(
         self,
         record: Record,
-        subject_id: str,
-        subject_type: str,
+        subject: SubjectRef,
         account_id: str,
         outcome: str,
         now: datetime,
         judged: Judged,
+        account: Account | None = None,
         *,
         judgements: Sequence[Judgement] = (),
         effects: Effects | None = None,
-        active: int = 0,
         uncovered: str | None = None,
     ) -> None:
         """Counts a record's decision and publishes it when it is to be."""
@@ -344,31 +399,10 @@ class PartitionJudge:
         if outcome in {"clear", "duplicate"} and not self.publish_all:
             return
         actions = effects.actions if effects is not None else []
-        decision = Decision(
-            schema_version=1,
-            decision_id=digest("decision", record.topic, record.partition, record.offset),
-            record=RecordRef(topic=record.topic, partition=record.partition, offset=record.offset),
-            subject=SubjectRef(type=subject_type, id=subject_id),
-            account_id=account_id,
-            outcome=outcome,
-            verdicts=tuple(
-                VerdictItem(
-                    policy=j.loaded.policy.id,
-                    version=j.loaded.policy.version,
-                    outcome=j.outcome,
-                    score=None if j.outcome in {"abstain", "failed"} and not j.score else round(j.score, 6),
-                    threshold=j.loaded.policy.threshold,
-                    status=j.loaded.policy.status,
-                    evidence=evidence_items(j.evidence),
-                )
-                for j in judgements
-                if j.notable
-            ),
-            strikes=Strikes(added=sum(a.strikes.added for a in actions), active=active),
-            actions=tuple(a.action_id for a in actions),
-            pack=self.pack.id,
-            uncovered_language=uncovered,
-            decided_at=now,
+        active = 0 if account is None else account.active_strikes(account.clock_us // 1000)
+        ref = RecordRef(topic=record.topic, partition=record.partition, offset=record.offset)
+        decision = decision_record(
+            ref, subject, account_id, outcome, now, self.pack.id, judgements, actions, active, uncovered
         )
         judged.outputs.append(Output("decisions", account_id.encode(), encode(decision)))
 
@@ -394,30 +428,3 @@ class PartitionJudge:
         if any(self.partition_record.get(key) != value for key, value in engine.items()):
             self.partition_record.update(engine)
             judged.state.update(self.partition_state())
-
-
-def _uncovered(subject: Subject, judgements: Sequence[Judgement]) -> str | None:
-    """The subject's language when a policy in force cannot read it."""
-    return subject.lang if any(j.uncovered and j.enforced for j in judgements) else None
-
-
-def _reversal(action: Enforcement) -> Enforcement:
-    """The record that ends an action at the time when it expires."""
-    assert action.expires_at is not None
-    ids = (
-        action.kind,
-        "reverse",
-        action.subject.type,
-        action.subject.id,
-        action.policy,
-        action.policy_version,
-    )
-    return action.model_copy(
-        update={
-            "action_id": digest(*ids, action.action_id),
-            "operation": "reverse",
-            "reverses": action.action_id,
-            "decided_at": action.expires_at,
-            "strikes": action.strikes.model_copy(update={"added": 0}),
-        }
-    )

@@ -156,7 +156,8 @@ def _cases(loaded: LoadedPolicy) -> tuple[tuple[Case, ...], tuple[Problem, ...]]
 
 
 def _text(file: Path) -> str:
-    return file.read_text(encoding="utf-8") if file.is_file() else ""
+    """A file's text for looking up lines; that it is not UTF-8 is named by who reads it for its content."""
+    return file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
 
 
 def line_of(text: str, *needles: str) -> int | None:

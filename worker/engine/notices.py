@@ -23,6 +23,15 @@ _CONSEQUENCES = {
 }
 
 
+_ENDS = {
+    ("label", "post"): "The label “{detail}” on your post has ended.",
+    ("label", "profile_field"): "The label “{detail}” on your profile has ended.",
+    ("remove", "post"): "Your post is visible again.",
+    ("remove", "profile_field"): "Your profile is complete again.",
+    ("suspend", "account"): "A limit on your account has ended: you can post again.",
+}
+
+
 def consequence_of(action: Enforcement) -> str:
     """One sentence on what an action does, in English."""
     until = f" until {format_time(action.expires_at)}" if action.expires_at is not None else ""
@@ -51,10 +60,12 @@ def action_notice(action: Enforcement) -> Notice:
     return _notice(action, "action", consequence, found, body, action.decided_at, until)
 
 
-def reversal_notice(action: Enforcement) -> Notice:
-    """The notice that an action has ended."""
-    body = "This has ended: " + consequence_of(action)
-    return _notice(action, "reversal", "This has ended.", "", body, action.decided_at, None)
+def reversal_notice(action: Enforcement, still_suspended: bool = False) -> Notice:
+    """The notice that an action has ended; `still_suspended`: another suspension of the account stands."""
+    sentence = _ENDS[action.kind, action.subject.type].format(detail=action.label)
+    if action.kind == "suspend" and still_suspended:
+        sentence = "A limit on your account has ended, but another one is still in force."
+    return _notice(action, "reversal", sentence, "", sentence, action.decided_at, None)
 
 
 def _notice(

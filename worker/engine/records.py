@@ -49,6 +49,14 @@ class Judged:
     tally: dict[tuple[str, ...], int] = field(default_factory=dict)
     acted: list[int] = field(default_factory=list)
 
+    def add(self, later: Judged) -> None:
+        """Takes what follows from the records after these; of state keys that are in both, the later value counts."""
+        self.outputs += later.outputs
+        self.state.update(later.state)
+        self.acted += later.acted
+        for key, times in later.tally.items():
+            self.tally[key] = self.tally.get(key, 0) + times
+
     def count(self, metric: str, *labels: str, by: int = 1) -> None:
         """Adds to a counter of this batch."""
         key = (metric, *labels)

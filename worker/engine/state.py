@@ -27,7 +27,10 @@ APPEAL_DAYS = 20
 
 @dataclass(slots=True)
 class InForce:
-    """An action that stands. `expires` None is indefinite; `strength` orders suspensions by strictness."""
+    """An action that stands, or ended less than 20 days ago. `expires` None is indefinite.
+
+    `content` is a digest of what a profile's field held, so that other content there is judged afresh.
+    """
 
     action_id: str
     kind: str
@@ -35,10 +38,15 @@ class InForce:
     subject_id: str
     detail: str  # the label or the mode
     expires: int | None
+    content: str = ""
 
     def stands(self, now: int) -> bool:
         """Whether it is in force at a time, whether or not a timer has run."""
         return self.expires is None or self.expires > now
+
+    def known(self, now: int) -> bool:
+        """Whether its id must not be given out again: it stands, or can still be appealed."""
+        return self.expires is None or self.expires + APPEAL_DAYS * DAY > now
 
 
 @dataclass(slots=True)
@@ -88,7 +96,7 @@ class Account:
 
     def remember(self, action: InForce, now: int) -> None:
         """Notes an applied action; the account's own suspensions are kept before those of its posts."""
-        standing = [a for a in self.actions if a.stands(now) and a.action_id != action.action_id]
+        standing = [a for a in self.actions if a.known(now) and a.action_id != action.action_id]
         if len(standing) >= REMEMBERED_ACTIONS:
             oldest = next((a for a in standing if a.subject_type != "account"), standing[0])
             standing.remove(oldest)
@@ -103,7 +111,8 @@ class Account:
             record["strikes"] = self.strikes
         if self.actions:
             record["actions"] = [
-                [a.action_id, a.kind, a.subject_type, a.subject_id, a.detail, a.expires] for a in self.actions
+                [a.action_id, a.kind, a.subject_type, a.subject_id, a.detail, a.expires, a.content]
+                for a in self.actions
             ]
         if self.items:
             record["items"] = self.items

@@ -382,3 +382,62 @@ def test_a_post_that_comes_after_its_own_deletion_is_not_acted_on(judge: Partiti
     judged = judge.judge(feed.posts(post("zap", "1")))
     assert judged.outputs == []
     assert decisions(judged) == {"duplicate": 1}
+
+
+def test_a_backlog_older_than_the_time_for_appeals_gives_each_action_id_once(pack: Pack, feed: Feed) -> None:
+    judge = PartitionJudge(pack, 0)
+    judged = judge.judge(feed.posts(*(post("zap", str(n), when=at(n)) for n in range(3))))
+    assert len(outputs(judged, "enforcement.suspend")) == 1
+    judge.expire(START + timedelta(days=90))  # the wall clock, when a worker reads what is long past
+    again = judge.judge(feed.posts(post("zap", "2", when=at(30))))
+    assert outputs(again, "enforcement.suspend") == []
+
+
+def test_a_profile_field_that_is_filled_again_is_removed_again(judge: PartitionJudge, feed: Feed) -> None:
+    def snapshot(hour: int, bio: str) -> Judged:
+        value = {"schema_version": 1, "account_id": "u1", "updated_at": at(hour), "profile": {"bio": bio}}
+        return judge.judge([feed.record("accounts", value)])
+
+    assert len(outputs(snapshot(0, "zap"), "enforcement.remove")) == 1
+    assert outputs(snapshot(1, "zap"), "enforcement.remove") == []
+    assert len(outputs(snapshot(2, "zap and more"), "enforcement.remove")) == 1
+
+
+def test_with_all_decisions_every_input_shows(pack: Pack, feed: Feed) -> None:
+    judge = PartitionJudge(pack, 0, publish_all=True)
+    judge.judge(feed.posts(post("zap")))
+    inputs = {
+        "reports": {
+            "report_id": "r",
+            "reporter_id": "u9",
+            "subject": {"type": "post", "id": "1"},
+            "reason": "x",
+        },
+        "appeals": {"appeal_id": "a", "action_id": "x"},
+        "reviews": {"review_id": "v", "reviewer_id": "m", "outcome": "dismiss"},
+    }
+    for topic, value in inputs.items():
+        more = {"schema_version": 1, "account_id": "u1", "created_at": at(1)}
+        (decision,) = outputs(judge.judge([feed.record(topic, {**value, **more})]), "decisions")
+        assert (decision["outcome"], decision["record"]["topic"], decision["strikes"]["active"]) == (
+            "clear",
+            topic,
+            1,
+        )
+
+
+def test_a_late_deletion_erases_and_the_clock_does_not_run_backwards(pack: Pack, feed: Feed) -> None:
+    judge = PartitionJudge(pack, 0, publish_all=True)
+    judge.judge(feed.posts(post("fine", when=at(5))))
+    gone = {"schema_version": 1, "account_id": "u1", "updated_at": at(1), "deleted": True}
+    judged = judge.judge([feed.record("accounts", gone)])
+    assert outputs(judged, "decisions")[0]["decided_at"] == at(5)
+    assert judged.state[b"a:u1"] is None
+
+
+def test_what_is_no_policy_is_a_dead_letter(judge: PartitionJudge, feed: Feed) -> None:
+    judged = judge.judge(
+        [feed.record("policies", {"garbage": 1}, b"current"), feed.record("policies", None, b"p/f/0")]
+    )
+    assert [letter["reason"] for letter in outputs(judged, "dead-letter")] == ["invalid"]
+    assert judged.tally["moderator_decisions_total", "policies", "clear"] == 1

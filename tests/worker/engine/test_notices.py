@@ -75,7 +75,15 @@ def test_every_action_is_told_with_its_rule_what_was_found_and_how_to_appeal(cha
 def test_the_end_of_every_action_is_told(changes: dict[str, Any]) -> None:
     notice = reversal_notice(action(**changes, operation="reverse", action_id="a2", reverses="a1"))
     assert (notice.kind, notice.action_id, notice.appeal_until) == ("reversal", "a2", None)
-    assert notice.body.startswith("This has ended: ")
+    assert notice.body == notice.consequence
+    assert "{" not in notice.body
+    assert any(word in notice.body for word in ("ended", "again"))
+
+
+def test_the_end_of_one_of_two_suspensions_does_not_promise_too_much() -> None:
+    changes = {"kind": "suspend", "mode": "read_only", "subject": {"type": "account", "id": "u1"}}
+    notice = reversal_notice(action(**changes, operation="reverse", action_id="a2", reverses="a1"), True)
+    assert "still in force" in notice.body
 
 
 @pytest.mark.parametrize("mode", ["read_only", "suspended"])

@@ -1,0 +1,82 @@
+"""The records that say what was decided, and what has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from schemas.decisions import Decision, VerdictItem
+from schemas.enforcement import Enforcement, RecordRef, Strikes
+from schemas.enforcement import Subject as SubjectRef
+from worker.engine.chain import Judgement
+from worker.engine.contract import Subject
+from worker.engine.enforce import evidence_items
+from worker.engine.ids import digest
+
+
+def decision_record(
+    record: RecordRef,
+    subject: SubjectRef,
+    account_id: str,
+    outcome: str,
+    now: datetime,
+    pack: str,
+    judgements: Sequence[Judgement],
+    actions: Sequence[Enforcement],
+    active_strikes: int,
+    uncovered: str | None,
+) -> Decision:
+    """The audit record of one input record; verdicts that say no more than "clear" are left out."""
+    return Decision(
+        schema_version=1,
+        decision_id=digest("decision", record.topic, record.partition, record.offset),
+        record=record,
+        subject=subject,
+        account_id=account_id,
+        outcome=outcome,
+        verdicts=tuple(
+            VerdictItem(
+                policy=j.loaded.policy.id,
+                version=j.loaded.policy.version,
+                outcome=j.outcome,
+                score=None if j.outcome in {"abstain", "failed"} and not j.score else round(j.score, 6),
+                threshold=j.loaded.policy.threshold,
+                status=j.loaded.policy.status,
+                evidence=evidence_items(j.evidence),
+            )
+            for j in judgements
+            if j.notable
+        ),
+        strikes=Strikes(added=sum(a.strikes.added for a in actions), active=active_strikes),
+        actions=tuple(a.action_id for a in actions),
+        pack=pack,
+        uncovered_language=uncovered,
+        decided_at=now,
+    )
+
+
+def uncovered_language(subject: Subject, judgements: Sequence[Judgement]) -> str | None:
+    """The subject's language when a policy in force cannot read it."""
+    return subject.lang if any(j.uncovered and j.enforced for j in judgements) else None
+
+
+def reversal_of(action: Enforcement) -> Enforcement:
+    """The record that ends an action at the time when it expires."""
+    assert action.expires_at is not None
+    ids = (
+        action.kind,
+        "reverse",
+        action.subject.type,
+        action.subject.id,
+        action.policy,
+        action.policy_version,
+    )
+    return action.model_copy(
+        update={
+            "action_id": digest(*ids, action.action_id),
+            "operation": "reverse",
+            "reverses": action.action_id,
+            "decided_at": action.expires_at,
+            "strikes": action.strikes.model_copy(update={"added": 0}),
+        }
+    )
