@@ -65,16 +65,39 @@ _FOREIGN = tuple(
     )
 )  # fmt: skip
 _STREET_RE = re2.compile(_STREET)
-_SECOND = re2.compile(rf" (?:{_STREETS}|{_VAGUE_STREETS})\b")
+_SECOND = re2.compile(rf"^ (?:{_STREETS}|{_VAGUE_STREETS})\b")
+_SAINT = re2.compile(rf"^ [a-z'-]{{3,20}} (?:{_STREETS})\b")
+_SIDE = re2.compile(r"^( (?:north|south|east|west|[nsew]|ne|nw|se|sw))(?:[,.\n]|$)")
 _CODES = (
     ("US", re2.compile(_US_ZIP), 0.3), ("GB", re2.compile(_GB_POSTCODE), 0.6), ("CA", re2.compile(_CA_POSTCODE), 0.6),
     ("AU", re2.compile(_AU_POSTCODE), 0.3),
 )  # fmt: skip
 _PO_BOX_RE = re2.compile(_PO_BOX)
+_ORDINAL = r"(?:\d{1,3}(?:st|nd|rd|th)|first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|ground|top|upper|lower)"
 _UNIT = re2.compile(
-    r"\b(?:apt|apartment|unit|flat|suite|ste|floor|fl|room|rm|lot|bldg|building)\.? ?#? ?[a-z]?\d{0,4}[a-z]?\b|# ?[a-z]?\d{1,4}[a-z]?\b"
+    rf"^[ .,;(\n>?-]{{0,5}}(?:(?:in|on|the) ){{0,2}}(?:{_ORDINAL} (?:floor|fl|flat|apartment|apt)\b|"
+    r"(?:apt|apartment|unit|flat|suite|ste|floor|fl|room|rm|lot|bldg|building)\b\.?(?: ?#? ?(?:[a-z]?\d{1,4}[a-z]?|[b-hj-z])\b)?|"
+    r"# ?[a-z]?\d{1,4}[a-z]?\b)"
 )
-_TOWN = re2.compile(rf"^[.,]? (?:[a-z .'-]{{3,30}}), ?(?:(?:{_US_STATES})\b|[a-z]{{4,20}})")
+# A town and what it lies in. Only a state or a country says so by itself; any other word may be the next clause.
+_REGIONS = (
+    "alabama|alaska|arizona|arkansas|california|colorado|connecticut|delaware|florida|georgia|hawaii|idaho|illinois|indiana|"
+    "iowa|kansas|kentucky|louisiana|maine|maryland|massachusetts|michigan|minnesota|mississippi|missouri|montana|nebraska|"
+    "nevada|new hampshire|new jersey|new mexico|new york|north carolina|north dakota|ohio|oklahoma|oregon|pennsylvania|"
+    "rhode island|south carolina|south dakota|tennessee|texas|utah|vermont|virginia|washington|west virginia|wisconsin|"
+    "wyoming|ontario|quebec|alberta|manitoba|new south wales|queensland|tasmania|usa|uk|united states|united kingdom|"
+    "england|scotland|wales|ireland|canada|australia|new zealand|india|germany|france|spain|italy|netherlands"
+)
+_TOWN = re2.compile(rf"^([.,]?) ([a-z .'-]{{3,30}}), ?(?:({_REGIONS})\b|({_US_STATES})\b|([a-z]{{4,20}})\b)")
+_WORDS_TOO = words("al co de hi id in la ma me oh ok or pa")  # states that are words as well
+# Words of a sentence that goes on; none stands in the name of a town or a street.
+_SENTENCE = words(
+    "i you u he she it we they me him us them my your ur his her our their is are was were be been has have had does did "
+    "go goes going gonna say says said tell tells ask asks call calls know knows see come comes came get got let lets show "
+    "bring pay visit knock ring find take send and or but so if when where who what why how not no please pls lol name "
+    "names bell door with for from at in on that this everyone everybody someone anyone if because then now today tonight "
+    "tomorrow just alone btw fyi"
+)
 _ZIP_ALONE = re2.compile(r"\b\d{5}(?:-\d{4})?\b")
 
 # A number before one of these counts or times something.
@@ -117,13 +140,30 @@ _FAMOUS = (
 )  # fmt: skip
 
 
+def _town(text: str, end: int) -> int | None:
+    """Where the town and region end that follow a street or its unit; none when those words say something else."""
+    match = _TOWN.search(text[end : end + 90])
+    if match is None:
+        return None
+    mark, town, _, state, other = match.groups()
+    if any(word.strip(".'") in _SENTENCE for word in town.split()):
+        return None
+    after = text[end + match.end() : end + match.end() + 2]
+    closed = after[:1] in ("", "\n") or after[:1] in ",.;:!?)(" or after[1:].isdigit()
+    if (state in _WORDS_TOO and not closed) or (other and (mark != "," or not closed or other in _SENTENCE)):
+        return None
+    return int(end + match.end())
+
+
 def _street(text: str, span: tuple[int, int]) -> tuple[int, int, float, str] | None:
     """The place, trust and country of a street line, completed by what follows it."""
     match = _STREET_RE.search(text[span[0] : span[1] + 8])
     if match is None:
         return None
     start, end = span[0] + match.start(), span[0] + match.end()
-    longer = _SECOND.match(text[end : end + 14])
+    longer = _SECOND.search(text[end : end + 14])
+    if longer is None and text[start:end].endswith(" st"):  # "5 upper st omers road"
+        longer = _SAINT.search(text[end : end + 34])
     if longer:  # "640 cinder hill rd": the first suffix was part of the name
         end += longer.end()
     parts = text[start:end].replace(",", "").replace(".", "").split()
@@ -137,21 +177,24 @@ def _street(text: str, span: tuple[int, int]) -> tuple[int, int, float, str] | N
     country, trust = "", 0.45 if suffix in _VAGUE else 0.65
     if text[start] == "0":
         trust -= 0.3
+    side = _SIDE.search(text[end : end + 8])
+    if side:  # "67 devon street west,"
+        end += side.end(1)
     tail = text[end : end + 90]
     reach = end
+    unit = _UNIT.search(tail)
     for code, pattern, _ in _CODES:
         found = pattern.search(tail)
         if found:
             country, trust, reach = code, trust + 0.35, end + found.end()
             break
     else:
-        town = _TOWN.search(tail)
-        if town:
-            trust, reach = trust + 0.2, end + town.end()
+        town = _town(text, end + unit.end() if unit else end)
+        if town is not None:
+            trust, reach = trust + 0.2, town
             zip_code = _ZIP_ALONE.search(text[reach : reach + 16])
             if zip_code:
                 country, trust, reach = "US", trust + 0.15, reach + zip_code.end()
-    unit = _UNIT.search(tail[:16])
     if unit:
         trust, reach = trust + 0.15, max(reach, end + unit.end())
     if has_near(text, (start, end), ADDRESS_WORDS, before=40, after=8):
@@ -175,7 +218,25 @@ def _named(text: str, span: tuple[int, int]) -> tuple[int, int, float, str] | No
     first = next((at for at in range(start, span[1]) if text[at].isdigit()), start)
     if text[first : span[1]].startswith(_FAMOUS):
         return None
-    return first, span[1], 0.7, ""
+    number, _, name = text[first : span[1]].partition(" ")
+    if not name:  # "lives at lindenhof 12"
+        return text.rfind(" ", start, first - 1) + 1, span[1], 0.7, ""
+    length = _name_length(name, span[1] < len(text) and text[span[1]].isalnum())
+    return (first, first + len(number) + 1 + length, 0.7, "") if length else None
+
+
+def _name_length(name: str, cut: bool) -> int:
+    """How much of the words after a house number is the street's name; `cut` says that the last word goes on."""
+    length = at = 0
+    kept = name.split(" ")
+    for place, word in enumerate(kept[: len(kept) - 1 if cut and len(kept) > 1 else None][:5]):
+        if word == "-" or word.strip(".'-") in _SENTENCE:
+            break
+        at += len(word) + (place > 0)
+        length = at if word[-1:].isalnum() else at - len(word) + len(word.rstrip(".'-"))
+        if word.endswith(".") and len(word) > 4:  # the end of a sentence, not of "st."
+            break
+    return length
 
 
 def _spelled(text: str, span: tuple[int, int]) -> tuple[int, int, float, str] | None:

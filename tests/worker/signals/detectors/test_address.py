@@ -60,3 +60,42 @@ def test_counts_times_and_famous_places_are_no_addresses(text: str) -> None:
 
 def test_a_suffix_inside_a_name_does_not_cut_the_street() -> None:
     assert found(DETECTOR, "640 cinder hill rd") == [("contact.address", "640 cinder hill rd")]
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("lives at 9 mortimer road, third floor, name on the bell is averill. go say hi", "9 mortimer road, third floor"),
+        ("lives at 9 mortimer road, flat 2, bring friends, lads!", "9 mortimer road, flat 2"),
+        ("lives at 9 mortimer road, ground floor, ring twice", "9 mortimer road, ground floor"),
+        ("lives at 9 mortimer road, white door, blue car outside", "9 mortimer road"),
+        ("lives at 9 mortimer road, ask for him, please!", "9 mortimer road"),
+        ("lives at 9 mortimer road. total rat, honestly.", "9 mortimer road"),
+        ("lives at 9 mortimer road, odd fellow, in my view", "9 mortimer road"),
+        ("lives at 9 mortimer road, no room for guests", "9 mortimer road"),
+        ("she lives at 86036 rua do arenque and she is home now", "86036 rua do arenque"),
+        ("she lives at 31 kestrelholm. go say hi", "31 kestrelholm"),
+        ("she lives at lindenhof 12", "lindenhof 12"),
+    ],
+)  # fmt: skip
+def test_the_evidence_ends_where_the_address_ends(text: str, address: str) -> None:
+    assert found(DETECTOR, text) == [("contact.address", address)]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "9 mortimer road, third floor, fennelby, kent",
+        "9 mortimer road, flat 2, fennelby, england",
+        "9 mortimer road\nflat 2",
+        "9 mortimer road west, flat 2",
+        "5 upper st omers road, flat 2",
+        "9 mortimer road, fennelby, kent",
+        "9 mortimer road fennelby, ohio",
+        "9 mortimer road, marlow heights, tx",
+        "9 mortimer road, marlow heights, new york",
+        "9 mortimer road, marlow heights, in 43999",
+    ],
+)
+def test_unit_town_and_region_belong_to_the_address(address: str) -> None:
+    assert found(DETECTOR, f"he lives at {address}. go say hi") == [("contact.address", address)]
