@@ -23,6 +23,11 @@ LogFormat = Literal["text", "json"]
 # (aiokafka's reconnects are not configurable: faust-streaming issue 624).
 NOISY_LOGGERS = ("aiokafka", "kafka", "faust", "mode", "asyncio")
 
+# What a healthy cluster answers for a while, and how long it may: a new one makes its topic of group offsets
+# when the first group asks for its coordinator, and the library logs each answer until then as an error.
+_TRANSIENT = {"aiokafka.consumer.group_coordinator": frozenset({"GroupCoordinatorNotAvailableError"})}
+_TRANSIENT_SECONDS = 30.0
+
 _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _COLOURS = {"DEBUG": "2", "INFO": "36", "WARNING": "33", "ERROR": "31", "CRITICAL": "1;31"}
 
@@ -116,6 +121,40 @@ class FloodFilter(logging.Filter):
         return count < self._burst
 
 
+class TransientFilter(logging.Filter):
+    """Lowers errors that pass by themselves to warnings; those that last stay errors. Holds nothing back.
+
+    An error lasts when the same logger still reports it `grace_seconds` after the first time. Silence for as
+    long begins anew.
+    """
+
+    def __init__(
+        self, *, grace_seconds: float = _TRANSIENT_SECONDS, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__()
+        self._grace = grace_seconds
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._spans: dict[str, tuple[float, float]] = {}  # by logger: first and last time
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Always true; the record's level may be another one afterwards."""
+        names = _TRANSIENT.get(record.name)
+        if names is None or record.levelno != logging.ERROR or not isinstance(record.args, tuple):
+            return True
+        if not any(type(argument).__name__ in names for argument in record.args):
+            return True
+        now = self._clock()
+        with self._lock:
+            first, last = self._spans.get(record.name, (now, now))
+            if now - last > self._grace:
+                first = now
+            self._spans[record.name] = (first, now)
+        if now - first < self._grace:
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
+        return True
+
+
 def setup(
     log_format: LogFormat = "text", level: str = "info", *, stream: IO[str] | None = None
 ) -> logging.Handler:
@@ -139,6 +178,7 @@ def setup(
         raise ValueError(f"log format {log_format!r} is none of json, text")
     handler = logging.StreamHandler(target)
     handler.setFormatter(formatter)
+    handler.addFilter(TransientFilter())
     handler.addFilter(FloodFilter())
     root = logging.getLogger()
     for old in list(root.handlers):

@@ -12,6 +12,7 @@ import base64
 import contextlib
 import json
 import logging
+import signal
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 _READY = b"ready\n"
 _SURVIVED = b"survived\n"
 _START_SECONDS = 300.0  # to load the pack and to restore the partition
+_GRACE_SECONDS = 5.0  # for the parent, which is to be first in saying that it takes too long
 
 
 async def survives(settings: Settings, record: Record, partitions: int) -> bool:
@@ -111,13 +113,21 @@ async def _restored(settings: Settings, record: Record, partitions: int) -> Any:
     return judge
 
 
+def _end_after(seconds: float) -> None:
+    """Ends this process by then: a parent that was killed meanwhile cannot, and a record may hang for ever."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # of the system, not of Python: a hang in C must end too
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
 def main() -> int:
     """Holds the trial; returns 0 when the record was survived."""
     from worker.settings import Settings
 
     settings = Settings.from_environment()
+    _end_after(_START_SECONDS)
     record, partitions = _decode(sys.stdin.buffer.read())
     judge = asyncio.run(_restored(settings, record, partitions))
+    _end_after(settings.probe_limit + _GRACE_SECONDS)
     sys.stdout.buffer.write(_READY)
     sys.stdout.buffer.flush()
     judge.judge([record])

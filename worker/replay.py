@@ -17,8 +17,8 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from schemas.base import parse_time
-from worker.engine.judge import PartitionJudge
+from schemas.decode import DecodeError, decode
+from worker.engine.judge import ACCOUNT_OF, PartitionJudge
 from worker.engine.records import Judged, Record
 from worker.engine.registry import Pack
 from worker.topics import BY_NAME, JUDGED, Direction
@@ -40,12 +40,13 @@ class BadLineError(ValueError):
         self.detail = detail
         self.topic = topic
         self.partition = partition
+        self.offset: int | None = None  # the record's own or ordinal one, once it is known
 
 
 @dataclass(frozen=True, slots=True)
 class _Line:
     record: Record
-    time: int | None  # the record's own time in milliseconds, None when it has none
+    time: int | None  # the record's own time in milliseconds, None when it has none or cannot be judged
 
 
 class Replay:
@@ -134,7 +135,13 @@ class Replay:
 
     def _reject(self, line: bytes, error: BadLineError) -> Iterator[bytes]:
         self.bad_lines += 1
-        record = Record(error.topic, error.partition, self.records - 1, self._last_time, None, line)
+        offset = error.offset
+        if offset is None:
+            # Of a line that names a topic the offset is the topic's next: no other line gets the same.
+            offset = (
+                self.records - 1 if error.topic == UNKNOWN_TOPIC else self._next(error.topic, error.partition)
+            )
+        record = Record(error.topic, error.partition, offset, self._last_time, None, line)
         detail = f"line {self.records}: {error.detail}"
         yield from self._written(self._judge(error.partition).dead_letter(record, error.reason, detail))
 
@@ -164,19 +171,32 @@ class Replay:
             known = "an output of the worker" if topic in BY_NAME else "no topic of the contract"
             raise BadLineError("invalid", f"its topic is {known}")
         partition = _number(data, "partition", 0, topic)
+        offset = _number(data, "offset", -1, topic, partition)
+        offset = self._next(topic, partition, None if offset < 0 else offset)
+        try:
+            return self._line_of(data, topic, partition, offset)
+        except BadLineError as error:
+            error.offset = offset
+            raise
+
+    def _next(self, topic: str, partition: int, given: int | None = None) -> int:
+        """The offset of a line: the given one, or the one after the highest so far."""
+        free = self._offsets.get((topic, partition), 0)
+        offset = free if given is None else given
+        self._offsets[topic, partition] = max(free, offset + 1)
+        return offset
+
+    def _line_of(self, data: Mapping[str, Any], topic: str, partition: int, offset: int) -> _Line:
         key = data.get("key")
         if key is not None and not isinstance(key, str):
             raise BadLineError("invalid", "key: expected a string", topic, partition)
-        value, content = _value(data, topic, partition)
-        place = (topic, partition)
-        offset = _number(data, "offset", self._offsets.get(place, 0), topic, partition)
-        self._offsets[place] = offset + 1
-        time = _own_time(content)
-        timestamp = _number(data, "timestamp", self._last_time if time is None else time, topic, partition)
         try:
             encoded = None if key is None else key.encode()
         except UnicodeEncodeError:
             raise BadLineError("invalid", "key: half of a surrogate pair", topic, partition) from None
+        value = _value(data, topic, partition)
+        time = _own_time(topic, encoded, value)
+        timestamp = _number(data, "timestamp", self._last_time if time is None else time, topic, partition)
         return _Line(Record(topic, partition, offset, timestamp, encoded, value), time)
 
 
@@ -213,44 +233,45 @@ def _number(data: Mapping[str, Any], name: str, default: int, topic: str, partit
     return value
 
 
-def _value(data: Mapping[str, Any], topic: str, partition: int) -> tuple[bytes | None, Any]:
-    """The record's bytes, and the JSON value in them if there is one."""
+def _value(data: Mapping[str, Any], topic: str, partition: int) -> bytes | None:
+    """The record's bytes, None for a tombstone."""
     if data.get("value_base64") is not None:
         try:
-            value = base64.b64decode(data["value_base64"], validate=True)
+            return base64.b64decode(data["value_base64"], validate=True)
         except (binascii.Error, ValueError, TypeError):
             raise BadLineError("invalid", "value_base64: not base64", topic, partition) from None
-        try:
-            return value, from_json(value)
-        except ValueError:
-            return value, None
     if "value" not in data and "value_base64" not in data:
         raise BadLineError("invalid", 'neither "value" nor "value_base64"', topic, partition)
     content = data.get("value")
     if content is None:
-        return None, None
+        return None
     try:
-        return to_json(content, inf_nan_mode="constants"), content
+        return to_json(content, inf_nan_mode="constants")
     except ValueError:  # half surrogates and deep nesting: as escapes they reach the record's own reader
         try:
-            return json.dumps(content, separators=(",", ":")).encode(), content
+            return json.dumps(content, separators=(",", ":")).encode()
         except RecursionError:
             raise BadLineError(
                 "too_deep", "objects and arrays too deep within each other", topic, partition
             ) from None
 
 
-def _own_time(content: Any) -> int | None:
-    """The record's own time in milliseconds, None when it has none that can be read."""
-    if not isinstance(content, dict):
+def _own_time(topic: str, key: bytes | None, value: bytes | None) -> int | None:
+    """The record's own time in milliseconds, None when it has none.
+
+    What becomes a dead letter has none either, whatever it claims: no worker's clock follows it.
+    """
+    try:
+        model = decode(topic, value, key).model
+    except DecodeError:
         return None
+    owner = ACCOUNT_OF.get(topic)
+    if owner is not None and key is not None and key != getattr(model, owner).encode():
+        return None  # misrouted
     for name in _TIME_FIELDS:
-        text = content.get(name)
-        if isinstance(text, str):
-            try:
-                return (parse_time(text) - _EPOCH) // timedelta(milliseconds=1)
-            except ValueError:
-                return None
+        time = getattr(model, name, None)
+        if time is not None:
+            return int((time - _EPOCH) // timedelta(milliseconds=1))
     return None
 
 

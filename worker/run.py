@@ -76,6 +76,9 @@ def run_worker(settings: Settings) -> int:
     # Until the event loop has its own handler: nothing is owned yet, so there is nothing to drain.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
+        # First, for it needs no broker: a fault of the pack is told whether or not one answers.
+        make_judge = judges.load(settings)
+        heap.settle()
         problems = check_topics(
             settings.broker,
             settings.topic_prefix,
@@ -86,8 +89,6 @@ def run_worker(settings: Settings) -> int:
                 log.error("%s", problem)
             log.error("the topics are not as they must be; `moderator topics create` makes what is missing")
             return EXIT_USAGE
-        make_judge = judges.load(settings)
-        heap.settle()
         health = Health(("broker", "partitions"), stall_seconds=settings.batch_limit + 5)
         registry = new_registry()
         metrics = Metrics(registry)

@@ -12,6 +12,7 @@ from pydantic_core import from_json, to_json
 
 from schemas.posts import Post
 from worker.engine.assess import Assessment, Assessor
+from worker.engine.policy import POLICY_IDS
 from worker.engine.registry import Pack
 
 BATCH = 1000  # lines judged together: the scan and the scores are batched, memory stays small
@@ -41,11 +42,19 @@ class Scorer:
                 self.bad += 1
                 answers.append({"id": None, "error": f"line {self.lines}: {_reason(error)}"})
             else:
+                if post.deleted:
+                    answers.append(self._gone(identity))
+                    continue
                 answers.append(None)
                 ids.append(identity)
                 posts.append(post)
         assessed = iter(zip(ids, self._assessor.assess(posts) if posts else (), strict=True))
         return b"".join([to_json(self._answer(*next(assessed)) if a is None else a) + b"\n" for a in answers])
+
+    def _gone(self, identity: object) -> dict[str, Any]:
+        """The answer for a deletion: it is clear, nothing is judged and nothing is done."""
+        self.outcomes["clear"] += 1
+        return {"id": identity, "scores": dict.fromkeys(POLICY_IDS), "outcome": "clear", "actions": []}
 
     def _answer(self, identity: object, assessment: Assessment) -> dict[str, Any]:
         self.outcomes[assessment.outcome] += 1

@@ -98,6 +98,8 @@ class Settings:
     def from_environment(cls, environment: Mapping[str, str] | None = None, **overrides: Any) -> Self:
         """The settings of this process; `overrides` (a command's options, None where not given) win.
 
+        An empty variable counts as unset.
+
         Raises:
             SettingsError: a variable or an option that cannot be read; the message names it.
         """
@@ -105,8 +107,8 @@ class Settings:
         values: dict[str, Any] = {}
         for field in fields(cls):
             text = source.get(PREFIX + field.name.upper())
-            if text is None:
-                continue
+            if text is None or not text.strip():
+                continue  # docker-compose and Helm make an empty variable of a value that is not set
             parse = _PARSERS.get(field.name, str)
             try:
                 values[field.name] = parse(text.strip())
@@ -121,6 +123,8 @@ class Settings:
                     raise SettingsError(
                         f"{PREFIX}{name.upper()}={values[name]!r}: must be one of {', '.join(kind)}"
                     ) from None
+        if isinstance(values.get("log_level"), str):
+            values["log_level"] = values["log_level"].lower()
         return cls(**values)
 
     def to_environment(self) -> dict[str, str]:

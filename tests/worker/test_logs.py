@@ -9,8 +9,9 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from aiokafka.errors import GroupAuthorizationFailedError, GroupCoordinatorNotAvailableError
 
-from worker.logs import FloodFilter, JsonFormatter, TextFormatter, setup
+from worker.logs import FloodFilter, JsonFormatter, TextFormatter, TransientFilter, setup
 
 
 def record(
@@ -105,3 +106,36 @@ def test_a_level_or_format_that_does_not_exist_is_named() -> None:
         setup(level="loud")
     with pytest.raises(ValueError, match="json, text"):
         setup("xml")  # type: ignore[arg-type]  # what a user may type
+
+
+COORDINATOR = "aiokafka.consumer.group_coordinator"
+
+
+def coordinator_failed(error: Exception, name: str = COORDINATOR) -> logging.LogRecord:
+    return record(name, "Group Coordinator Request failed: %s", error, level=logging.ERROR)
+
+
+@pytest.mark.usefixtures("clean_root")
+def test_a_new_clusters_missing_coordinator_is_no_error() -> None:
+    stream = io.StringIO()
+    handler = setup("json", "info", stream=stream)
+    handler.handle(coordinator_failed(GroupCoordinatorNotAvailableError()))
+    handler.handle(coordinator_failed(GroupAuthorizationFailedError("g")))
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [line["level"] for line in lines] == ["warning", "error"]
+
+
+def test_a_coordinator_that_stays_away_is_an_error() -> None:
+    now = [0.0]
+    lower = TransientFilter(grace_seconds=30, clock=lambda: now[0])
+
+    def level_at(seconds: float, name: str = COORDINATOR) -> int:
+        now[0] = seconds
+        line = coordinator_failed(GroupCoordinatorNotAvailableError(), name)
+        assert lower.filter(line)
+        return line.levelno
+
+    assert [level_at(n) for n in (0, 10, 29)] == [logging.WARNING] * 3
+    assert [level_at(n) for n in (30, 50)] == [logging.ERROR] * 2
+    assert level_at(81) == logging.WARNING, "after a silence it begins anew"
+    assert level_at(82, "worker.app") == logging.ERROR

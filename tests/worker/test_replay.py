@@ -191,3 +191,57 @@ def test_leaving_out_internal_topics_is_all_that_internal_changes(pack: Pack) ->
     lines: list[Any] = [_post(n, "zap", n * 300, f"u{n % 3}") for n in range(12)]
     inner = {"state", "observations", "findings"}
     assert [o for o in _run(pack, lines, internal=True) if o["topic"] not in inner] == _run(pack, lines)
+
+
+def test_no_two_dead_letters_have_one_id(pack: Pack) -> None:
+    lines: list[Any] = [
+        b'{"topic":"posts"}',
+        b'{"topic":"posts","value":null}',
+        b"nope",
+        b'{"topic":"posts","value":{}}',
+        b'{"topic":"posts","key":7,"value":{}}',
+        b'{"topic":"posts","partition":-1,"value":{}}',
+        b'{"topic":"posts","value":null}',
+        b"nope",
+    ]
+    letters = [output["value"] for output in _run(pack, lines)]
+    places = [(letter["topic"], letter["offset"]) for letter in letters]
+    assert [offset for topic, offset in places if topic == "posts"] == [0, 1, 2, 3, 4, 5]
+    assert [offset for topic, offset in places if topic == "replay"] == [2, 7], "the lines' own, from 0"
+    assert len({letter["dead_letter_id"] for letter in letters}) == len(lines)
+
+
+def test_a_bad_line_keeps_the_offset_that_it_gives(pack: Pack) -> None:
+    outputs = _run(
+        pack,
+        [
+            _post(1, "zap", offset=70),
+            b'{"topic":"posts","offset":74,"value_base64":"%%%"}',
+            b'{"topic":"posts","offset":"x","value":{}}',
+            _post(2, "zap", 1),
+        ],
+    )
+    letters = [output["value"]["offset"] for output in outputs if output["topic"] == "dead-letter"]
+    assert letters == [74, 75]
+    records = [output["value"]["record"] for output in outputs if output["topic"] == "decisions"]
+    assert [record["offset"] for record in records] == [70, 76]
+
+
+_FAR = "8998-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"topic": "posts", "value": {"created_at": _FAR}},
+        {"topic": "posts", "value": {**_post(8, "fine")["value"], "created_at": _FAR, "text": 7}},
+        {"topic": "posts", "key": "u2", "value": {**_post(8, "fine")["value"], "created_at": _FAR}},
+    ],
+    ids=["no post", "a field of the wrong type", "misrouted"],
+)
+def test_the_time_of_a_record_that_cannot_be_judged_moves_no_clock(pack: Pack, line: Any) -> None:
+    lines = [*(_post(n, "zap", n) for n in range(3)), line, b"nope", _post(9, "fine", 3)]
+    outputs = _run(pack, lines, publish_all=True)
+    assert [o["value"]["operation"] for o in outputs if o["topic"] == "enforcement.suspend"] == ["apply"]
+    letters = [output["value"] for output in outputs if output["topic"] == "dead-letter"]
+    assert [letter["failed_at"] for letter in letters] == ["2026-11-01T00:02:00Z"] * 2

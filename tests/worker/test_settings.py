@@ -54,10 +54,10 @@ def test_an_option_may_be_the_plain_text_of_a_choice() -> None:
         ("BROKER", "kafka"),
         ("BROKER", "kafka:port"),
         ("BROKER", "kafka:70000"),
-        ("BROKER", ""),
+        ("BROKER", ","),
         ("TOPIC_PREFIX", "with space"),
         ("TOPIC_PREFIX", "x" * 250),
-        ("GROUP", ""),
+        ("GROUP", "\x07"),
         ("GUARANTEE", "exactly once"),
         ("DECISIONS", "some"),
         ("HTTP_PORT", "eighty"),
@@ -97,3 +97,14 @@ def test_a_copy_is_checked_too() -> None:
     assert Settings().replace(batch=5).batch == 5
     with pytest.raises(SettingsError, match="MODERATOR_BATCH"):
         Settings().replace(batch=-1)
+
+
+@pytest.mark.parametrize("field", dataclasses.fields(Settings), ids=lambda field: field.name)
+@pytest.mark.parametrize("text", ["", "  "])
+def test_an_empty_variable_counts_as_unset(field: dataclasses.Field[object], text: str) -> None:
+    assert Settings.from_environment({f"MODERATOR_{field.name.upper()}": text}) == Settings()
+
+
+def test_the_case_of_the_log_level_does_not_matter() -> None:
+    assert Settings.from_environment({"MODERATOR_LOG_LEVEL": "Warning"}).log_level == "warning"
+    assert Settings.from_environment({}, log_level="DEBUG").log_level == "debug"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 
 from worker.watchdog import EXIT_CODE, Watchdog
 
@@ -65,5 +66,16 @@ def test_a_process_that_hangs_ends_with_code_70() -> None:
 def test_it_stops_when_told() -> None:
     watchdog = Watchdog(30.0)
     watchdog.start()
+    assert _watching() == 1
     watchdog.stop()
     watchdog.stop()
+    assert _watching() == 0
+
+
+def test_it_may_be_stopped_without_a_start() -> None:
+    Watchdog(30.0).stop()
+    assert _watching() == 0
+
+
+def _watching() -> int:
+    return sum(thread.name == "moderator-watchdog" for thread in threading.enumerate())

@@ -13,6 +13,7 @@ from worker.cli.errors import VIOLATION_OR_FAILED, CommandError
 from worker.cli.options import AsJson
 from worker.cli.output import emit_json, emit_table, say, stdout
 from worker.cli.packs import load, pattern_cache
+from worker.cli.settings import settings
 from worker.engine.cases import CaseResult, run_cases
 from worker.engine.lint import VALIDATORS, lint
 from worker.engine.policy import Policy
@@ -23,19 +24,34 @@ app = typer.Typer(help="Shows, lints and tests a policy pack.", no_args_is_help=
 Folder = Annotated[
     Path | None,
     typer.Argument(
-        envvar="MODERATOR_POLICIES",
         metavar="[FOLDER]",
-        help="The pack; default: the bundled one.",
+        help="The pack; default: that of MODERATOR_POLICIES, else the bundled one.",
         show_default=False,
     ),
+]
+# The other commands' name for the same, without its variable: which of the two was given must stay known.
+FolderOption = Annotated[
+    Path | None,
+    typer.Option("--policies", metavar="FOLDER", help="The same as the argument.", show_default=False),
 ]
 _STATUS_STYLES = {"enforce": "green", "shadow": "yellow", "draft": "dim", "retired": "dim"}
 
 
+def _chosen(argument: Path | None, option: Path | None) -> Path | None:
+    """The folder that the command names, or that of the environment.
+
+    Raises:
+        CommandError: it names two.
+    """
+    if argument is not None and option is not None and argument != option:
+        raise CommandError(f"two packs are named: {argument} and {option}", hint="Name the folder once.")
+    return argument or option or settings().policies
+
+
 @app.command("list")
-def list_policies(*, folder: Folder = None, json: AsJson = False) -> None:
+def list_policies(*, folder: Folder = None, policies: FolderOption = None, json: AsJson = False) -> None:
     """Lists the policies of a pack: status, thresholds, what they do, the clause and its date."""
-    pack = load(folder)
+    pack = load(_chosen(folder, policies))
     if json:
         emit_json(
             {
@@ -90,9 +106,9 @@ def _row(policy: Policy) -> list[str | Text]:
 
 
 @app.command("lint")
-def lint_policies(*, folder: Folder = None, json: AsJson = False) -> None:
+def lint_policies(*, folder: Folder = None, policies: FolderOption = None, json: AsJson = False) -> None:
     """Checks a pack and names every problem with file, line and reason. Exit code 1 when there is one."""
-    pack, found = _lint(folder)
+    pack, found = _lint(_chosen(folder, policies))
     if json:
         emit_json({"pack": pack.id if pack else None, "problems": found})
     else:
@@ -132,9 +148,9 @@ def _lint(folder: Path | None) -> tuple[Pack | None, list[dict[str, Any]]]:
 
 
 @app.command("test")
-def run_policy_cases(*, folder: Folder = None, json: AsJson = False) -> None:
-    """Runs every policy's labelled cases. Exit code 1 when one fails."""
-    pack = load(folder)
+def run_policy_cases(*, folder: Folder = None, policies: FolderOption = None, json: AsJson = False) -> None:
+    """Runs every policy's labelled cases, drafts' too. Exit code 1 when one fails."""
+    pack = load(_chosen(folder, policies))
     try:
         results = run_cases(pack)
     except PackError as error:

@@ -49,11 +49,6 @@ class RefusedExpressionError(ValueError):
         self.reason = reason
 
 
-def has_hyperscan() -> bool:
-    """Whether the fast engine for expressions is installed."""
-    return hyperscan is not None
-
-
 class Expressions:
     """All expressions of a pack, ready to scan with. Not for two threads at once: it has one scratch space.
 

@@ -90,3 +90,32 @@ def test_the_bundled_pack_has_no_lint(moderator: Moderator, monkeypatch: pytest.
     ran = moderator("policies", "lint")
     assert ran.out == ""
     assert ran.code == 0
+
+
+def test_lint_names_cases_that_are_not_utf8(moderator: Moderator, own_pack: Path) -> None:
+    file = own_pack / "violence" / "cases.toml"
+    file.write_bytes(b"\xff")
+    ran = moderator("policies", "lint", str(own_pack))
+    assert ran.code == 1
+    assert f"{file}: is not UTF-8" in ran.out
+    assert "[cases-unreadable]" in ran.out
+
+
+@pytest.mark.parametrize("command", ["list", "lint", "test"])
+def test_the_pack_may_be_an_argument_or_an_option(moderator: Moderator, own_pack: Path, command: str) -> None:
+    file = own_pack / "pack.toml"
+    file.write_text(file.read_text().replace("plain-1", "plain-own"))
+    by_argument = moderator("policies", command, "--json", str(own_pack))
+    by_option = moderator("policies", command, "--json", "--policies", str(own_pack))
+    assert by_argument.json["pack"] == by_option.json["pack"] == "plain-own"
+    assert by_argument == by_option
+    both = moderator("policies", command, "--policies", str(PACK), str(own_pack))
+    assert both.code == 2
+    assert "two packs are named" in both.err
+
+
+def test_an_empty_variable_means_the_bundled_pack(
+    moderator: Moderator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODERATOR_POLICIES", "")
+    assert moderator("policies", "list", "--json").json["pack"] != "plain-1"

@@ -16,7 +16,7 @@ from worker.signals.measured import MeasuredSignals
 from worker.signals.scanner import Backend
 from worker.signals.view import Hit
 
-BACKENDS: list[Backend] = ["re2", *(["hyperscan"] if scanner.has_hyperscan() else [])]  # type: ignore[list-item]  # mypy widens the inner list
+BACKENDS: list[Backend] = ["re2", *(["hyperscan"] if scanner.hyperscan is not None else [])]  # type: ignore[list-item]  # mypy widens the inner list
 
 
 class Shouts:
@@ -213,7 +213,7 @@ def test_a_bad_expression_is_refused_with_file_line_and_reason(
     assert reason in caught.value.reason
 
 
-@pytest.mark.skipif(not scanner.has_hyperscan(), reason="Hyperscan has no wheel for this platform")
+@pytest.mark.skipif(scanner.hyperscan is None, reason="Hyperscan has no wheel for this platform")
 def test_a_pattern_that_hyperscan_refuses_is_told_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "policy.toml").write_text("patterns = [\n  'fine',\n  '\\Cx',\n]\n", "utf-8")
     made = policy(expressions=(patterns("test.bad", "fine", r"\Cx"),))

@@ -17,10 +17,6 @@ _ENDINGS = (
 )
 _LETTER = r"a-z0-9\x{80}-\x{10ffff}_"
 _DOT = r"(?:\.|\[\.\]|\(\.\)|\{\.\}|\[dot\]|\(dot\))"
-# Second levels under which others register: the registered domain has three labels there.
-_SHARED_SECOND_LEVELS = frozenset(
-    ("co", "com", "net", "org", "gov", "edu", "ac", "or", "ne", "go", "gob", "gv", "nom", "ltd", "plc")
-)
 _CLOSERS = ".,;:!?'\")]}>*"
 
 
@@ -31,19 +27,6 @@ def host_of(link: str) -> str:
     for mark in "/?#\\":
         rest = rest.partition(mark)[0]
     return rest.rpartition("@")[2].partition(":")[0].strip(".")
-
-
-def registered_domain(host: str) -> str:
-    """The part of a host that somebody registered, by a short list of shared second levels.
-
-    Approximate: "example.co.uk" for "a.example.co.uk", "example.com" for "a.b.example.com". Good for counting, not
-    for trust decisions. An IP address is returned whole.
-    """
-    labels = host.split(".")
-    if len(labels) < 3 or all(label.isdigit() for label in labels):
-        return host
-    shared = len(labels[-1]) == 2 and labels[-2] in _SHARED_SECOND_LEVELS
-    return ".".join(labels[-3 if shared else -2 :])
 
 
 def _undefanged(link: str) -> str:

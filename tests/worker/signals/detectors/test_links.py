@@ -6,7 +6,7 @@ import pytest
 
 from tests.worker.signals.policies import post
 from worker.signals.bank import SignalBank
-from worker.signals.detectors.links import DETECTOR, host_of, registered_domain
+from worker.signals.detectors.links import DETECTOR, host_of
 
 
 @pytest.fixture(scope="module")
@@ -73,16 +73,3 @@ def test_a_link_that_fired_has_a_hit(bank: SignalBank) -> None:
 )
 def test_the_host_is_read_from_a_link(link: str, host: str) -> None:
     assert host_of(link) == host
-
-
-@pytest.mark.parametrize(
-    ("host", "domain"),
-    [
-        ("a.b.example.com", "example.com"),
-        ("a.example.co.uk", "example.co.uk"),
-        ("example.com", "example.com"),
-        ("192.0.2.1", "192.0.2.1"),
-    ],
-)
-def test_the_registered_domain_is_what_somebody_owns(host: str, domain: str) -> None:
-    assert registered_domain(host) == domain
