@@ -190,9 +190,10 @@ def test_a_broker_that_was_never_started_has_no_address() -> None:
 
 # -- the guardian --------------------------------------------------------------------------------
 
+WAIT = "import threading; threading.Event().wait()"  # a child that ends only when it is told to
 OWNER = """
 import subprocess, sys
-command = [sys.executable, "-I", "-S", sys.argv[1], sys.argv[2], "sleep", "600"]
+command = [sys.executable, "-I", "-S", sys.argv[1], sys.argv[2], sys.executable, "-c", "import threading; threading.Event().wait()"]
 child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
 print(child.stdout.readline().decode().strip(), flush=True)
 sys.stdin.read()
@@ -214,7 +215,7 @@ def test_the_child_ends_when_its_owner_is_killed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("order", "number"), [(b"T", signal.SIGTERM), (b"K", signal.SIGKILL)])
 def test_the_guardian_passes_orders_on(order: bytes, number: signal.Signals) -> None:
-    command = [sys.executable, "-I", "-S", guardian.__file__, "", "sleep", "600"]
+    command = [sys.executable, "-I", "-S", guardian.__file__, "", sys.executable, "-c", WAIT]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdin is not None

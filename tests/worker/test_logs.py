@@ -101,6 +101,14 @@ def test_setup_replaces_itself() -> None:
     assert json.loads(second.getvalue())["partition"] == 1
 
 
+def test_a_logger_that_a_library_switched_off_is_heard_again() -> None:
+    stream = io.StringIO()
+    logging.getLogger("worker.app").disabled = True
+    setup("text", "info", stream=stream)
+    logging.getLogger("worker.app").warning("shown")
+    assert "shown" in stream.getvalue()
+
+
 def test_a_level_or_format_that_does_not_exist_is_named() -> None:
     with pytest.raises(ValueError, match="debug, error, info"):
         setup(level="loud")
