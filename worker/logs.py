@@ -185,9 +185,5 @@ def setup(
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(level.upper())
-    # A library that configures logging (Faust does) switches off every logger that it does not name.
-    for name, logger in logging.root.manager.loggerDict.items():
-        if isinstance(logger, logging.Logger) and name.partition(".")[0] in {"worker", "moderator"}:
-            logger.disabled = False
     logging.captureWarnings(capture=True)
     return handler
