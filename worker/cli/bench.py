@@ -13,7 +13,7 @@ from rich.text import Text
 
 from worker.bench.runs import PARTS, Plan, Row, bare_rates, run
 from worker.cli.errors import BAD_USAGE, UNREACHABLE, VIOLATION_OR_FAILED, CommandError
-from worker.cli.options import AsJson, Policies
+from worker.cli.options import AsJson, OwnBroker, Policies
 from worker.cli.output import emit_json, emit_table, say
 from worker.cli.packs import load, pattern_cache
 from worker.cluster import BrokerUnreachable, ClusterError
@@ -23,15 +23,7 @@ from worker.embedded import EmbeddedKafkaError
 
 def bench(
     *,
-    broker: Annotated[
-        str | None,
-        typer.Option(
-            envvar="MODERATOR_BROKER",
-            metavar="HOST:PORT",
-            help="Use this Kafka instead of an embedded one.",
-            show_default=False,
-        ),
-    ] = None,
+    broker: OwnBroker = None,
     posts: Annotated[
         int, typer.Option(min=1_000, envvar="MODERATOR_BENCH_POSTS", help="Posts on the topic.")
     ] = 300_000,

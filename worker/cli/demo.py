@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from worker.cli.errors import BAD_USAGE, UNREACHABLE, VIOLATION_OR_FAILED, CommandError
-from worker.cli.options import AsJson, Policies
+from worker.cli.options import AsJson, OwnBroker, Policies
 from worker.cli.output import emit_json, emit_table, say, stderr, stdout
 from worker.cluster import BrokerUnreachable, ClusterError
 from worker.demo.show import Finding, Plan, show, stream_only
@@ -24,15 +24,7 @@ _TERMINAL_RATE = 200.0  # records a second: slow enough to watch, six seconds in
 
 def demo(
     *,
-    broker: Annotated[
-        str | None,
-        typer.Option(
-            envvar="MODERATOR_BROKER",
-            metavar="HOST:PORT",
-            help="Use this Kafka instead of an embedded one.",
-            show_default=False,
-        ),
-    ] = None,
+    broker: OwnBroker = None,
     topic_prefix: Annotated[
         str | None,
         typer.Option(

@@ -27,6 +27,16 @@ Broker = Annotated[
         help="Kafka bootstrap address; several with commas.",
     ),
 ]
+OwnBroker = Annotated[
+    str | None,
+    typer.Option(
+        "--broker",
+        envvar="MODERATOR_BROKER",
+        metavar="HOST:PORT",
+        help="Use this Kafka instead of an embedded one.",
+        show_default=False,
+    ),
+]
 TopicPrefix = Annotated[
     str,
     typer.Option(

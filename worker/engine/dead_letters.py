@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from schemas.base import LATEST, encode
 from schemas.dead_letters import MAX_KEPT_PREFIX, MAX_KEPT_WHOLE, DeadLetter, Header
 from worker import __version__
 from worker.engine.ids import digest
 from worker.engine.records import Output, Record
+from worker.engine.times import EPOCH
 
 MAX_KEY = 8 * 1024  # bytes of a key that are kept; ids are far shorter
 MAX_HEADERS = 32 * 1024  # bytes of names and values
 HEADER_OVERHEAD = 32  # bytes that even an empty header takes in the letter
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LATEST = (LATEST - _EPOCH) // timedelta(milliseconds=1)
+_LATEST = (LATEST - EPOCH) // timedelta(milliseconds=1)
 
 
 def time_of(milliseconds: int) -> datetime:
     """A broker's timestamp as a time; exact, and the epoch for what a broker cannot have meant."""
-    return _EPOCH + timedelta(milliseconds=milliseconds) if 0 <= milliseconds < _LATEST else _EPOCH
+    return EPOCH + timedelta(milliseconds=milliseconds) if 0 <= milliseconds < _LATEST else EPOCH
 
 
 def dead_letter(record: Record, reason: str, detail: str, attempts: int = 1) -> Output:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from schemas.accounts import AccountRecord
@@ -36,9 +36,9 @@ from worker.engine.records import Judged, Output, Record
 from worker.engine.registry import Pack
 from worker.engine.state import Account, Accounts, encode_partition
 from worker.engine.subjects import account_subject, post_subject
+from worker.engine.times import EPOCH
 from worker.signals.view import Signals
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 ACCOUNT_OF = {
@@ -143,7 +143,7 @@ class PartitionJudge:
         so a late record is judged the same whether or not this ran before it.
         """
         judged = Judged()
-        now_ms = (now - _EPOCH) // timedelta(milliseconds=1)
+        now_ms = (now - EPOCH) // timedelta(milliseconds=1)
         for action in self.ledger.ended(now_ms):
             reverse = reversal_of(action)
             judged.outputs.append(
@@ -160,7 +160,7 @@ class PartitionJudge:
         """Whether another suspension of the account stands when this one ends."""
         if reverse.account_id not in self.accounts:
             return False
-        end = (reverse.decided_at - _EPOCH) // timedelta(milliseconds=1)
+        end = (reverse.decided_at - EPOCH) // timedelta(milliseconds=1)
         return any(
             known.kind == "suspend" and known.action_id != reverse.reverses and known.stands(end)
             for known in self.accounts.get(reverse.account_id).actions
@@ -262,15 +262,15 @@ class PartitionJudge:
         """The account and the time of the decision: the record's own, but an account's clock never runs backwards."""
         account = self.accounts.get(account_id)
         self.accounts.touch(account_id)
-        if account.advance((time - _EPOCH) // _MICROSECOND):
+        if account.advance((time - EPOCH) // _MICROSECOND):
             return account, time
-        return account, _EPOCH + timedelta(microseconds=account.clock_us)
+        return account, EPOCH + timedelta(microseconds=account.clock_us)
 
     def _now(self, account_id: str, time: datetime) -> datetime:
         """The time of a decision that leaves the account's record as it is."""
         if account_id not in self.accounts:
             return time
-        return max(time, _EPOCH + timedelta(microseconds=self.accounts.get(account_id).clock_us))
+        return max(time, EPOCH + timedelta(microseconds=self.accounts.get(account_id).clock_us))
 
     def _later(self, record: Record, model: Any, judged: Judged) -> None:
         """Reports, appeals, reviews and media signals: nothing follows from them yet but a decision.

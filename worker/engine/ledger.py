@@ -5,15 +5,14 @@ from __future__ import annotations
 import heapq
 import sys
 from collections.abc import Iterator, Set
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from pydantic_core import from_json, to_json
 
 from schemas.enforcement import Enforcement
 from schemas.queue import QueueItem
 from worker.engine.state import APPEAL_DAYS, DAY
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from worker.engine.times import EPOCH
 
 
 class Ledger:
@@ -61,7 +60,7 @@ class Ledger:
     def add_action(self, action: Enforcement, value: bytes) -> None:
         """Notes an applied action with its published bytes."""
         expires = (
-            None if action.expires_at is None else (action.expires_at - _EPOCH) // timedelta(milliseconds=1)
+            None if action.expires_at is None else (action.expires_at - EPOCH) // timedelta(milliseconds=1)
         )
         self._write(action.action_id, b'"expires":%s,"action":%s' % (_number(expires), value))
         self._forget(action.action_id)

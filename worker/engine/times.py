@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 from schemas.base import LATEST
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LAST = LATEST - timedelta(microseconds=1)  # the latest time that a record of ours can carry
-LAST_MS = (LAST - _EPOCH) // timedelta(milliseconds=1)
+LAST_MS = (LAST - EPOCH) // timedelta(milliseconds=1)
 
 
 def later(time: datetime, *, hours: int = 0, days: int = 0) -> datetime:
