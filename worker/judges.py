@@ -42,7 +42,8 @@ def load(settings: Settings) -> JudgeFactory:
 def engine(settings: Settings) -> JudgeFactory:
     """Judges by the policy pack of the settings, compiled once for all partitions."""
     from worker.engine.judge import PartitionJudge
-    from worker.engine.registry import PackError, load_pack
+    from worker.engine.registry import load_pack
+    from worker.engine.tomlfile import PackError
 
     try:
         pack = load_pack(settings.policies, cache_dir=settings.cache_dir)

@@ -21,6 +21,7 @@ from schemas.decode import DecodeError, decode
 from worker.engine.judge import ACCOUNT_OF, PartitionJudge
 from worker.engine.records import Judged, Record
 from worker.engine.registry import Pack
+from worker.engine.state import Account
 from worker.topics import BY_NAME, JUDGED, Direction
 
 BATCH = 1000  # records judged together
@@ -96,6 +97,13 @@ class Replay:
         if until is not None:
             for _, judge in sorted(self._judges.items()):
                 yield from self._written(judge.expire(until))
+
+    def account(self, partition: int, account_id: str) -> Account | None:
+        """An account's record as it stands after what was judged so far, None when it was never heard of."""
+        judge = self._judges.get(partition)
+        if judge is None or account_id not in judge.accounts:
+            return None
+        return judge.accounts.get(account_id)
 
     def _judge(self, partition: int) -> PartitionJudge:
         judge = self._judges.get(partition)

@@ -99,6 +99,8 @@ def test_policies_import_only_the_contract_and_the_signals() -> None:
     allowed = (
         "worker.engine.contract",
         "worker.engine.policy",
+        "worker.engine.facts",
+        "worker.engine.scored",
         "worker.signals",
         "worker.policies",
         "schemas",

@@ -1,6 +1,6 @@
 """The records of the benchmark: contract posts of about 300 bytes with the bundled texts.
 
-The bundled posts are there to show decisions: one in fifteen is acted on or doubtful, one in fifteen a near miss.
+The bundled posts are there to show decisions: one in ten is acted on or doubtful, one in ten a near miss.
 A stream has far fewer: of 41 353 ordinary tweets a rule was asked about 0.3 %, and nothing was acted on. Here one post
 in two hundred is acted on or doubtful, and one in a hundred is a near miss that a rule has to clear.
 """

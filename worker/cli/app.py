@@ -12,7 +12,19 @@ from rich.text import Text
 from typer.exceptions import TyperException
 
 from worker import __version__
-from worker.cli import bench, check, dead_letters, demo, policies, replay, run, score, topics
+from worker.cli import (
+    bench,
+    check,
+    dead_letters,
+    demo,
+    evaluate,
+    explain,
+    policies,
+    replay,
+    run,
+    score,
+    topics,
+)
 from worker.cli.errors import BAD_USAGE, INTERRUPTED, CommandError
 from worker.cli.output import say
 
@@ -27,6 +39,8 @@ app.command("run")(run.run)
 app.command("check")(check.check)
 app.command("score")(score.score)
 app.command("replay")(replay.replay)
+app.command("evaluate")(evaluate.evaluate)
+app.command("explain")(explain.explain)
 app.add_typer(policies.app, name="policies")
 app.add_typer(topics.app, name="topics")
 app.add_typer(dead_letters.app, name="dead-letters")

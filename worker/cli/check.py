@@ -14,7 +14,7 @@ from schemas.posts import Post
 from worker.cli import describe
 from worker.cli.errors import VIOLATION_OR_FAILED, CommandError
 from worker.cli.marking import mark, underline
-from worker.cli.options import AsJson, Policies
+from worker.cli.options import AsJson, Only, Policies
 from worker.cli.output import emit_json, emit_table, stdout
 from worker.cli.packs import load
 from worker.engine.assess import Assessment, assess
@@ -39,6 +39,7 @@ def check(
         str | None, typer.Option(help="Text of the post that it quotes.", show_default=False)
     ] = None,
     policies: Policies = None,
+    only: Only = None,
     json: AsJson = False,
 ) -> None:
     """Judges one text, marks the evidence in it and says what would happen.
@@ -46,7 +47,7 @@ def check(
     Exit code 1 when it violates a policy, 0 when not (a text for review included).
     """
     post = _post(_read(text), lang, reply_to, quotes)
-    pack = load(policies)
+    pack = load(policies, only or ())
     assessment = assess(pack, [post])[0]
     if json:
         emit_json(_report(pack, assessment))
@@ -106,11 +107,7 @@ def _spans(evidence: tuple[Evidence, ...], field: str) -> list[tuple[int, int]]:
 
 def _word(judgement: Judgement) -> str:
     """What to call a judgement: its outcome, `review` when a person must look, `near` for a score below that."""
-    if judgement.doubtful:
-        return "review"
-    if judgement.outcome == "clear" and judgement.score > 0.0:
-        return "near"
-    return judgement.outcome
+    return "near" if judgement.word == "clear" and judgement.score > 0.0 else judgement.word
 
 
 def _consequence(judgement: Judgement) -> str:

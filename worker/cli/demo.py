@@ -16,10 +16,11 @@ from worker.cli.output import emit_json, emit_table, say, stderr, stdout
 from worker.cluster import BrokerUnreachable, ClusterError
 from worker.demo.show import Finding, Plan, show, stream_only
 from worker.demo.stage import StageError, interruptible
-from worker.demo.view import LiveView, PlainView, View
+from worker.demo.tally import KINDS
+from worker.demo.view import KIND_STYLES, LiveView, PlainView, View
 from worker.embedded import EmbeddedKafkaError
 
-_TERMINAL_RATE = 200.0  # records a second: slow enough to watch, six seconds in all
+_TERMINAL_RATE = 200.0  # records a second: slow enough to watch, ten seconds in all
 
 
 def demo(
@@ -52,7 +53,7 @@ def demo(
         typer.Option(
             "--no-worker",
             envvar="MODERATOR_DEMO_NO_WORKER",
-            help="Only stream the posts to --broker, again and again.",
+            help="Only stream the records to --broker, again and again.",
         ),
     ] = False,
     rounds: Annotated[
@@ -61,7 +62,7 @@ def demo(
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Starts an embedded Apache Kafka and a worker, streams bundled posts through them and shows what is decided.
+    """Starts an embedded Apache Kafka and a worker, streams bundled records through them and shows what is decided.
 
     Writes the records of each output topic to a file, ends by itself and leaves nothing running. Exit
     code 1 when not every record was answered, 3 when there is no Kafka.
@@ -123,12 +124,27 @@ def _summary(finding: Finding, out: Path, *, json: bool) -> None:
             f"{len(tally.sent):,} records in {finding.seconds:.1f} s; each ended as one decision or one dead letter.",
         )
     )
-    rows = [[policy, kind, f"{count:,}"] for (policy, kind), count in sorted(tally.actions.items())]
-    rows += [["", f"review ({reason})", f"{count:,}"] for reason, count in tally.queued.most_common()]
-    rows += [
-        ["", f"dead letter ({reason})", f"{count:,}"] for reason, count in tally.dead_letters.most_common()
+    rows: list[list[str | Text]] = [
+        [
+            policy,
+            *(Text(f"{counts[kind]:,}" if counts[kind] else "", style=KIND_STYLES[kind]) for kind in KINDS),
+        ]
+        for policy, counts in sorted(tally.followed.items())
     ]
-    emit_table("What followed", ["policy", "action", "count"], rows)
+    rows.append(["", *(f"{tally.total(kind):,}" for kind in KINDS)])
+    emit_table("What followed, by policy", ["policy", *KINDS], rows)
+    rest = [["decision", outcome, f"{count:,}"] for outcome, count in tally.outcomes.most_common()]
+    rest += [["review queue", reason, f"{count:,}"] for reason, count in tally.queued.most_common()]
+    rest += [["notice", kind, f"{count:,}"] for kind, count in tally.notices.most_common()]
+    rest += [["dead letter", reason, f"{count:,}"] for reason, count in tally.dead_letters.most_common()]
+    emit_table("All records", ["output", "what", "count"], rest)
+    console.print(
+        Text(
+            "help: a person at risk; someone looks and help is offered, nobody is punished. "
+            "near: something was found, and the rule cleared it.",
+            style="dim",
+        )
+    )
     emit_table(
         "Where the outputs lie",
         ["topic", "records", "file"],

@@ -7,6 +7,7 @@ from worker.engine.policy import Policy, PolicyAction, Rung
 OUTCOME_STYLES = {
     "violation": "bold red",
     "review": "bold yellow",
+    "at_risk": "bold cyan",
     "clear": "green",
     "abstain": "dim",
     "failed": "bold magenta",

@@ -18,6 +18,15 @@ Policies = Annotated[
         show_default=False,
     ),
 ]
+Only = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--only",
+        metavar="POLICY",
+        help="Load this policy of the pack alone; can be given again. Starts fast, for work on one policy.",
+        show_default=False,
+    ),
+]
 Broker = Annotated[
     str,
     typer.Option(

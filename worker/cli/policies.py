@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,17 +10,26 @@ import typer
 from rich.text import Text
 
 from worker.cli import describe
+from worker.cli.diff import diff
 from worker.cli.errors import VIOLATION_OR_FAILED, CommandError
-from worker.cli.options import AsJson
+from worker.cli.options import AsJson, Only
 from worker.cli.output import emit_json, emit_table, say, stdout
 from worker.cli.packs import load, pattern_cache
+from worker.cli.pages import pages
+from worker.cli.prints import print_text
 from worker.cli.settings import settings
-from worker.engine.cases import CaseResult, run_cases
+from worker.engine.cases import EXPECTATIONS, CaseResult, run_cases
 from worker.engine.lint import VALIDATORS, lint
 from worker.engine.policy import Policy
-from worker.engine.registry import Pack, PackError, load_pack
+from worker.engine.registry import Pack, load_pack
+from worker.engine.tomlfile import PackError
 
-app = typer.Typer(help="Shows, lints and tests a policy pack.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Shows, lints, tests and compares policy packs.", no_args_is_help=True, rich_markup_mode=None
+)
+app.command("diff")(diff)
+app.command("pages")(pages)
+app.command("print")(print_text)
 
 Folder = Annotated[
     Path | None,
@@ -106,9 +116,11 @@ def _row(policy: Policy) -> list[str | Text]:
 
 
 @app.command("lint")
-def lint_policies(*, folder: Folder = None, policies: FolderOption = None, json: AsJson = False) -> None:
+def lint_policies(
+    *, folder: Folder = None, policies: FolderOption = None, only: Only = None, json: AsJson = False
+) -> None:
     """Checks a pack and names every problem with file, line and reason. Exit code 1 when there is one."""
-    pack, found = _lint(_chosen(folder, policies))
+    pack, found = _lint(_chosen(folder, policies), only or ())
     if json:
         emit_json({"pack": pack.id if pack else None, "problems": found})
     else:
@@ -126,11 +138,14 @@ def lint_policies(*, folder: Folder = None, policies: FolderOption = None, json:
         raise typer.Exit(VIOLATION_OR_FAILED)
 
 
-def _lint(folder: Path | None) -> tuple[Pack | None, list[dict[str, Any]]]:
+def _lint(folder: Path | None, only: Sequence[str]) -> tuple[Pack | None, list[dict[str, Any]]]:
     if folder is not None and not folder.is_dir():
         raise CommandError(f"{folder}: no such folder", hint="Give the folder that holds pack.toml.")
     try:
-        pack = load_pack(folder, cache_dir=pattern_cache())
+        if only:
+            pack = load_pack(folder, backend="re2", only=only)
+        else:
+            pack = load_pack(folder, cache_dir=pattern_cache())
     except PackError as error:
         return None, [
             {"file": str(p.file), "line": p.line, "reason": p.reason, "validator": "pack"}
@@ -148,9 +163,11 @@ def _lint(folder: Path | None) -> tuple[Pack | None, list[dict[str, Any]]]:
 
 
 @app.command("test")
-def run_policy_cases(*, folder: Folder = None, policies: FolderOption = None, json: AsJson = False) -> None:
+def run_policy_cases(
+    *, folder: Folder = None, policies: FolderOption = None, only: Only = None, json: AsJson = False
+) -> None:
     """Runs every policy's labelled cases, drafts' too. Exit code 1 when one fails."""
-    pack = load(_chosen(folder, policies))
+    pack = load(_chosen(folder, policies), only or ())
     try:
         results = run_cases(pack)
     except PackError as error:
@@ -203,10 +220,7 @@ def _show(pack: Pack, results: list[CaseResult]) -> None:
     for loaded in pack.policies:
         own = [result for result in results if result.policy == loaded.policy.id]
         passed = sum(result.ok for result in own)
-        counts = {
-            word: sum(result.case.expect == word for result in own)
-            for word in ("violation", "review", "clear", "abstain")
-        }
+        counts = {word: sum(result.case.expect == word for result in own) for word in EXPECTATIONS}
         style = "green" if passed == len(own) else "bold red"
         rows.append(
             [
@@ -215,4 +229,4 @@ def _show(pack: Pack, results: list[CaseResult]) -> None:
                 *(str(n) for n in counts.values()),
             ]
         )
-    emit_table("", ["policy", "passed", "violation", "review", "clear", "abstain"], rows)
+    emit_table("", ["policy", "passed", *EXPECTATIONS], rows)

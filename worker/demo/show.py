@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from worker.admin import create_topics
-from worker.demo.source import Sample, samples
+from worker.demo.source import TOPICS, Sample, samples
 from worker.demo.stage import Stage, StageError, worker
 from worker.demo.tally import OutputFiles, Shown, Tally
 from worker.demo.view import Frame, View
@@ -61,7 +61,7 @@ def show(plan: Plan, view: View) -> Finding:
         report = create_topics(bootstrap, plan.prefix, PARTITIONS)
         if report.problems:
             raise StageError("the topics are not as they must be:\n" + "\n".join(map(str, report.problems)))
-        view.step("Starting a worker (exactly-once)")
+        view.step("Starting a worker, exactly-once (the first time compiles its policies' expressions)")
         with worker(
             bootstrap=bootstrap,
             prefix=plan.prefix,
@@ -168,26 +168,26 @@ def _producer(bootstrap: str) -> Iterator[Any]:
 
 def _send(producer: Any, prefix: str, sample: Sample, suffix: str, tally: Tally) -> None:
     value = sample.value(datetime.now(UTC), suffix)
-    text = sample.text
-    if sample.post is not None:
-        tally.posts[f"{sample.post['post_id']}{suffix}"] = text
+    subject = sample.subject_as(suffix)
+    if subject is not None:
+        tally.texts[subject] = sample.fields
 
     def noted(metadata: Any) -> None:
-        tally.sent[metadata.partition, metadata.offset] = text
+        tally.sent.add((sample.topic, metadata.partition, metadata.offset))
 
-    producer.send(prefix + "posts", key=sample.key, value=value).add_callback(noted)
+    producer.send(prefix + sample.topic, key=sample.key, value=value).add_callback(noted)
 
 
 def stream_only(broker: str, prefix: str, rate: float, rounds: int | None, view: View) -> int:
-    """Sends the bundled posts again and again (or so many rounds), under new ids; returns how many were sent.
+    """Sends the bundled records again and again (or so many rounds), under new ids; returns how many were sent.
 
     For a worker that runs elsewhere. Ends with KeyboardInterrupt when there is no number of rounds.
 
     Raises:
         BrokerUnreachable, ClusterError: the broker or its topics cannot be used.
     """
-    with reader(broker, ["posts"], prefix):
-        pass  # says in words when the broker or the topic is not there
+    with reader(broker, TOPICS, prefix):
+        pass  # says in words when the broker or a topic is not there
     everything = samples()
     sent = 0
     with _producer(broker) as producer:
@@ -196,7 +196,8 @@ def stream_only(broker: str, prefix: str, rate: float, rounds: int | None, view:
             suffix = f"-{int(time.time())}"
             view.step(f"Round {number}: {len(everything):,} records at {rate:g}/s to {broker}")
             for sample in everything:
-                producer.send(prefix + "posts", key=sample.key, value=sample.value(datetime.now(UTC), suffix))
+                value = sample.value(datetime.now(UTC), suffix)
+                producer.send(prefix + sample.topic, key=sample.key, value=value)
                 sent += 1
                 ahead = started + sent / rate - time.monotonic() if rate > 0 else 0.0
                 if ahead > 0:

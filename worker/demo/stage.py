@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PREFERRED_PORT = 8000
-_READY_SECONDS = 45.0
+_READY_SECONDS = 240.0  # the first start of all compiles the expressions of nineteen policies
 _STOP_SECONDS = 10.0
 _LOG_LINES = 8
 

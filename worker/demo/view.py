@@ -15,12 +15,22 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from worker.cli.describe import OUTCOME_STYLES
+from worker.cli.describe import OUTCOME_STYLES, number
 from worker.cli.marking import bracketed, excerpt, mark
-from worker.demo.tally import Shown, Tally
+from worker.demo.tally import KINDS, Shown, Tally
 
-_KIND_STYLES = {"label": "yellow", "remove": "bold red", "suspend": "bold magenta"}
+KIND_STYLES = {
+    "label": "yellow",
+    "remove": "bold red",
+    "suspend": "bold magenta",
+    "review": "bold yellow",
+    "help": "bold cyan",  # never the colour of a penalty
+    "near": "dim",
+}
 _TEXT = 90  # code points of a post shown with an action
+_AROUND = 12  # lines of the picture that are neither a policy nor an action
+_OUTCOMES = 24  # columns of the decisions beside them
+_LOW = 34  # lines of a screen on which there is no room for the reasons of dead letters
 _FRAMES_PER_SECOND = 8
 _PLAIN_EVERY = 250  # answered records between two lines of plain progress
 
@@ -78,7 +88,8 @@ class PlainView:
             what = f"{shown.kind} {shown.detail}".strip()
             self._console.print(
                 Text(
-                    f"{what:<28} {shown.policy:<20} {shown.score:.2f}  {shown.account:<6} {bracketed(text, spans)}"
+                    f"{what:<26} {shown.policy:<25} {number(shown.score):<4} {shown.account:<6} "
+                    f"{bracketed(text, spans)}{_instead(shown)}"
                 )
             )
         if len(tally.answered) - self._said >= _PLAIN_EVERY:
@@ -86,7 +97,9 @@ class PlainView:
             self._console.print(
                 Text(
                     f"{self._said:,} of {frame.total:,} records answered, {frame.rate:,.0f}/s; "
-                    f"{sum(tally.actions.values())} actions, {sum(tally.dead_letters.values())} dead letters"
+                    f"{sum(map(tally.total, ('label', 'remove', 'suspend')))} actions, "
+                    f"{sum(tally.queued.values())} for people to look at, "
+                    f"{sum(tally.dead_letters.values())} dead letters"
                 )
             )
 
@@ -139,28 +152,39 @@ def picture(tally: Tally, frame: Frame, height: int) -> RenderableType:
             f"{len(tally.answered):,} of {frame.total:,} records   {frame.rate:,.0f}/s   {frame.seconds:.0f} s"
         ),
     )
-    counts = Table.grid(padding=(0, 3), expand=True)
-    for _ in range(3):
-        counts.add_column(ratio=1, vertical="top")
-    counts.add_row(_policies(tally), _outcomes(tally), _dead_letters(tally))
-    rows = max(3, min(10, height - 22))
+    rows = max(3, min(10, height - _AROUND - len(tally.followed)))
+    counts = Table.grid(padding=(0, 2), expand=True)
+    counts.add_column(ratio=1)
+    counts.add_column(width=_OUTCOMES)
+    counts.add_row(
+        _policies(tally, max(5, height - _AROUND - rows)),
+        _outcomes(tally) if height < _LOW else Group(_outcomes(tally), Text(), _dead_letters(tally)),
+    )
     parts: list[RenderableType] = [bar, Text(), counts, Text(), latest_actions(tally, rows)]
     if frame.metrics_url is not None:
         parts.append(Text(f"metrics {frame.metrics_url}", style="dim"))
     return Panel(Group(*parts), title="moderator demo", title_align="left", border_style="blue")
 
 
-def _policies(tally: Tally) -> Table:
+def _policies(tally: Tally, rows: int) -> Table:
+    """What followed by policy; on a low screen only those of which most followed."""
     table = Table(
-        title="Verdicts by policy", title_justify="left", box=None, header_style="dim", title_style="bold"
+        title="What followed, by policy",
+        title_justify="left",
+        box=None,
+        padding=(0, 0, 0, 1),
+        header_style="dim",
+        title_style="bold",
     )
-    table.add_column("policy")
-    words = ("violation", "near", "abstain")
-    for word in words:
-        table.add_column(word, justify="right")
-    for policy, counts in sorted(tally.policies.items()):
-        cells = [Text(str(counts[word] or ""), style=OUTCOME_STYLES.get(word, "")) for word in words]
-        table.add_row(policy, *cells)
+    table.add_column("policy", overflow="ellipsis")  # the one column that a narrow screen may shorten
+    for kind in KINDS:
+        table.add_column(kind, justify="right", no_wrap=True, min_width=len(kind))
+    shown = sorted(sorted(tally.followed, key=lambda policy: -tally.followed[policy].total())[:rows])
+    for policy in shown:
+        counts = tally.followed[policy]
+        table.add_row(policy, *(Text(str(counts[kind] or ""), style=KIND_STYLES[kind]) for kind in KINDS))
+    if len(shown) < len(tally.followed):
+        table.add_row(Text(f"and {len(tally.followed) - len(shown)} more", style="dim"))
     return table
 
 
@@ -170,10 +194,10 @@ def _outcomes(tally: Tally) -> Table:
     table.add_column("count", justify="right")
     for outcome, count in tally.outcomes.most_common():
         table.add_row(Text(outcome, style=OUTCOME_STYLES.get(outcome, "dim")), f"{count:,}")
-    for kind in ("label", "remove", "suspend"):
-        count = sum(n for (_, k), n in tally.actions.items() if k == kind)
-        table.add_row(Text(f"→ {kind}", style=_KIND_STYLES[kind]), f"{count:,}")
-    table.add_row(Text("→ review queue", style="yellow"), f"{sum(tally.queued.values()):,}")
+    for kind in ("label", "remove", "suspend", "review"):
+        table.add_row(Text(f"→ {kind}", style=KIND_STYLES[kind]), f"{tally.total(kind):,}")
+    table.add_row(Text("→ help offered", style=KIND_STYLES["help"]), f"{tally.notices['support']:,}")
+    table.add_row(Text("dead letters", style="red"), f"{sum(tally.dead_letters.values()):,}")
     return table
 
 
@@ -189,9 +213,9 @@ def _dead_letters(tally: Tally) -> Table:
 
 
 def latest_actions(tally: Tally, rows: int) -> Table:
-    """The newest actions with the evidence marked in the post, newest last."""
+    """The newest actions and offers of help with the evidence marked in the post, newest last."""
     table = Table(
-        title="Latest actions",
+        title="Latest actions and offers of help",
         title_justify="left",
         box=None,
         expand=True,
@@ -205,7 +229,14 @@ def latest_actions(tally: Tally, rows: int) -> Table:
     table.add_column("post, evidence marked", ratio=1, no_wrap=True, overflow="ellipsis")
     for shown in list(tally.latest)[-rows:]:
         text, spans = excerpt(shown.text.replace("\n", " "), shown.spans, _TEXT)
-        style = _KIND_STYLES.get(shown.kind, "dim")
+        style = KIND_STYLES.get(shown.kind, "dim")
         what = Text(f"{shown.kind} {shown.detail}".strip(), style=style)
-        table.add_row(what, shown.policy, f"{shown.score:.2f}", shown.account, mark(text, spans))
+        post = mark(text, spans)
+        post.append(_instead(shown), style="dim")
+        table.add_row(what, shown.policy, number(shown.score), shown.account, post)
     return table
+
+
+def _instead(shown: Shown) -> str:
+    """The signals that were found where there is no text to mark, as in a picture."""
+    return f"  ({', '.join(shown.signals[:3])})" if shown.signals else ""

@@ -31,6 +31,11 @@ class Assessment:
         """`clear`, `violation` or `review`; shadow policies do not count."""
         return self.ruling.outcome
 
+    def word(self, policy: str) -> tuple[str, float] | None:
+        """What one policy said, with its score; None where it did not run."""
+        found = next((j for j in self.judgements if j.loaded.policy.id == policy), None)
+        return None if found is None else (found.word, found.score)
+
     @property
     def scores(self) -> dict[str, float | None]:
         """The score of all nineteen policies; None where a policy abstained, failed or is not in force."""
@@ -56,7 +61,7 @@ class Assessor:
 
     def __init__(self, pack: Pack, *, drafts: bool = False) -> None:
         self._pack = pack
-        self._chain = Chain(pack.policies, drafts=drafts)
+        self._chain = Chain(pack.policies, pack.facts, drafts=drafts)
 
     def assess(self, posts: Sequence[Post]) -> list[Assessment]:
         """One assessment a post, in order."""

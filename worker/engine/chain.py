@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from worker.engine.contract import ABSTAIN, CLEAR, Evidence, Outcome, RuleContext, Subject, Verdict
+from worker.engine.facts import Facts
 from worker.engine.registry import LoadedPolicy
 from worker.signals.view import Signals
 
@@ -21,7 +22,7 @@ class Judgement:
     `outcome` is the verdict's, or `failed` when the rule or a signal that it needs did not work.
     `uncovered` says that the policy does not cover the subject's language; `doubtful` that a person must
     look: the score lies in the review band, or something fired in a language that the policy cannot read.
-    `asked` is False where the rule did not have to run.
+    `at_risk` says that a person may be in danger. `asked` is False where the rule did not have to run.
     """
 
     loaded: LoadedPolicy
@@ -31,11 +32,19 @@ class Judgement:
     uncovered: bool = False
     doubtful: bool = False
     asked: bool = True
+    at_risk: bool = False
 
     @property
     def enforced(self) -> bool:
         """Whether this verdict counts; shadow verdicts are recorded only."""
         return self.loaded.policy.status == "enforce"
+
+    @property
+    def word(self) -> str:
+        """The outcome as people call it: a clear one that a person must look at is `review` or `at_risk`."""
+        if self.at_risk:
+            return "at_risk"
+        return "review" if self.doubtful and self.outcome != "violation" else self.outcome
 
     @property
     def notable(self) -> bool:
@@ -46,8 +55,11 @@ class Judgement:
 class Chain:
     """The rules of a pack in the contract's order; drafts and retired policies do not run."""
 
-    def __init__(self, policies: Sequence[LoadedPolicy], *, drafts: bool = False) -> None:
+    def __init__(
+        self, policies: Sequence[LoadedPolicy], facts: Facts | None = None, *, drafts: bool = False
+    ) -> None:
         statuses = {"enforce", "shadow", "draft"} if drafts else {"enforce", "shadow"}
+        self._facts = facts if facts is not None else Facts()
         self.policies = tuple(loaded for loaded in policies if loaded.policy.status in statuses)
         self._quiet: dict[tuple[str | None, bool], tuple[Judgement, ...]] = {}
         self._gates = frozenset().union(*(loaded.gate for loaded in self.policies))
@@ -56,8 +68,17 @@ class Chain:
         """Judges a subject; one judgement a policy, in order. The same inputs give the same answer."""
         if self.silent(signals):
             return self.quiet(subject.lang, bool(subject.fields))
-        context = RuleContext(now, _NO_COUNTS)
-        return tuple(self._judge(loaded, subject, signals, context) for loaded in self.policies)
+        context = self.context(now)
+        failed, fired = signals.failed, signals.fired
+        # Also in a post in which something fired nearly all policies have nothing to say.
+        return tuple(
+            silent
+            if not failed and fired.isdisjoint(loaded.gate)
+            else self.judge(loaded, subject, signals, context)
+            for loaded, silent in zip(
+                self.policies, self.quiet(subject.lang, bool(subject.fields)), strict=True
+            )
+        )
 
     def silent(self, signals: Signals) -> bool:
         """Whether nothing that any rule waits for fired, and nothing failed, so that `quiet` is the answer."""
@@ -73,9 +94,14 @@ class Chain:
                 self._quiet[key] = known
         return known
 
-    def _judge(
+    def context(self, now: datetime) -> RuleContext:
+        """What the rules may know beyond a subject at this time."""
+        return RuleContext(now, _NO_COUNTS, self._facts)
+
+    def judge(
         self, loaded: LoadedPolicy, subject: Subject, signals: Signals, context: RuleContext
     ) -> Judgement:
+        """One policy's judgement; whatever its rule raises becomes a failure."""
         rule, policy = loaded.rule, loaded.policy
         broken = signals.failed & rule.needs
         if broken:
@@ -90,6 +116,10 @@ class Chain:
         score, evidence = verdict.score, verdict.evidence[:MAX_EVIDENCE]
         if verdict.outcome is Outcome.ABSTAIN:
             return Judgement(loaded, "abstain", uncovered=not policy.covers(subject.lang))
+        if verdict.at_risk:
+            # Whatever the language, and whether or not the rule can read all of it: a person looks, nobody is punished.
+            uncovered = not policy.covers(subject.lang)
+            return Judgement(loaded, "clear", score, evidence, uncovered, doubtful=True, at_risk=True)
         # Both must say so: a rule that clears what scores high leaves a doubt, and a person decides.
         violation = verdict.outcome is Outcome.VIOLATION and score >= policy.threshold
         outcome = "violation" if violation else "clear"
@@ -124,8 +154,8 @@ def _check(verdict: Verdict, subject: Subject) -> None:
         raise TypeError("a rule returns a Verdict")
     if not 0.0 <= verdict.score <= 1.0:
         raise ValueError("a score lies in 0..1")
-    if verdict.outcome is Outcome.VIOLATION and not verdict.evidence:
-        raise ValueError("a violation carries evidence")
+    if verdict.outcome is Outcome.VIOLATION and (verdict.at_risk or not verdict.evidence):
+        raise ValueError("a violation carries evidence, and nobody at risk is in violation")
     for item in verdict.evidence:
         # What the records' models would refuse must fail here, where it is this rule's failure alone.
         if not isinstance(item, Evidence) or not 0.0 <= item.score <= 1.0:

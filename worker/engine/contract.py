@@ -8,9 +8,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
+from worker.engine.facts import Facts
+
 if TYPE_CHECKING:
     from schemas.accounts import AccountRecord
     from schemas.posts import Post, Profile
+    from schemas.reports import Report
     from worker.engine.policy import Policy
     from worker.signals.view import Signals
 
@@ -44,12 +47,14 @@ class Evidence:
 class Verdict:
     """One rule's answer. `score` is 0..1, comparable only within one policy version.
 
-    `evidence` is sorted by field and start; a VIOLATION always carries some.
+    `evidence` is sorted by field and start; a VIOLATION always carries some. `at_risk` says that the writer, or
+    whom the text speaks of, may be in danger: the outcome is then CLEAR, a person looks at once, and help is offered.
     """
 
     outcome: Outcome
     score: float = 0.0
     evidence: tuple[Evidence, ...] = ()
+    at_risk: bool = False
 
 
 CLEAR = Verdict(Outcome.CLEAR)
@@ -61,11 +66,12 @@ class RuleContext:
     """What a rule may know beyond the subject.
 
     `now` is the record's own time (aware, UTC), so a replay sees the same value. `counts` holds the
-    counters that the policy declares, read before the chain.
+    counters that the policy declares, read before the chain. `facts` are the pack's: calendar, identities, consents.
     """
 
     now: datetime
     counts: Mapping[str, int] = field(default_factory=dict)
+    facts: Facts = field(default_factory=Facts)
 
 
 @dataclass(slots=True, eq=False)  # not frozen: one is made for every post, and freezing triples the cost
@@ -75,7 +81,7 @@ class Subject:
     `fields` maps the contract's field paths ("text", "media[0].alt_text", "profile.bio") to the texts
     that the account itself wrote, as received; empty texts are left out. What others wrote (quoted
     and replied-to posts) is context: read it from `post`. `lang` is the primary language subtag in
-    lower case, None when unknown.
+    lower case, None when unknown. `report` is the rights-holder's report that brought it here.
     """
 
     kind: str  # "post" | "account"
@@ -86,6 +92,7 @@ class Subject:
     author: Profile | None = None
     post: Post | None = None
     account: AccountRecord | None = None
+    report: Report | None = None
 
 
 class RuleProcessor(Protocol):

@@ -27,14 +27,15 @@ def mode_strength(mode: str | None) -> int:
 class Ruling:
     """What the judgements of one subject add up to.
 
-    `violations` are enforced ones with the rung each one reached, strictest first; `doubts` and `failures`
-    are enforced ones that a person must look at.
+    `violations` are enforced ones with the rung each one reached, strictest first; `doubts`, `failures` and
+    `at_risk` are enforced ones that a person must look at.
     """
 
     outcome: str  # clear | violation | review
     violations: tuple[tuple[Judgement, Rung], ...] = ()
     doubts: tuple[Judgement, ...] = ()
     failures: tuple[Judgement, ...] = ()
+    at_risk: tuple[Judgement, ...] = ()
 
 
 NOTHING = Ruling("clear")
@@ -54,15 +55,21 @@ def rung_of(judgement: Judgement, active_strikes: int) -> Rung:
 
 
 def decide(judgements: Sequence[Judgement], active_strikes: int) -> Ruling:
-    """One ruling from all verdicts. Shadow verdicts do not count; a failed rule is never clear."""
-    violations = [
-        (j, rung_of(j, active_strikes)) for j in judgements if j.enforced and j.outcome == "violation"
-    ]
-    doubts = tuple(j for j in judgements if j.enforced and j.doubtful)
+    """One ruling from all verdicts. Shadow verdicts do not count; a failed rule is never clear.
+
+    Where somebody is at risk nothing is done automatically against them, save by policies that protect others
+    (`despite_at_risk`): what the others found becomes a doubt.
+    """
+    at_risk = tuple(j for j in judgements if j.enforced and j.at_risk)
+    found = [j for j in judgements if j.enforced and j.outcome == "violation"]
+    acting = [j for j in found if not at_risk or j.loaded.policy.despite_at_risk]
+    violations = [(j, rung_of(j, active_strikes)) for j in acting]
+    held = [j for j in found if j not in acting]
+    doubts = (*held, *(j for j in judgements if j.enforced and j.doubtful and not j.at_risk))
     failures = tuple(j for j in judgements if j.enforced and j.outcome == "failed")
-    if not (violations or doubts or failures):
+    if not (violations or doubts or failures or at_risk):
         return NOTHING
     # A stable sort keeps the policies' order between equals.
     violations.sort(key=lambda pair: (max(strength(a) for a in pair[1].actions), pair[0].score), reverse=True)
     outcome = "violation" if violations else "review"
-    return Ruling(outcome, tuple(violations), doubts, failures)
+    return Ruling(outcome, tuple(violations), doubts, failures, at_risk)

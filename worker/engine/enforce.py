@@ -20,6 +20,7 @@ from worker.engine.times import LAST_MS, later
 
 MAX_DETAIL = 256
 _FAILED_DUE_HOURS = 24
+_OWN = frozenset({"handle", "display_name", "bio", "avatar", "header"})  # of a profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Effects:
     actions: list[Enforcement] = field(default_factory=list)
     items: list[QueueItem] = field(default_factory=list)
     held: list[tuple[str, str]] = field(default_factory=list)  # (policy, kind) stopped by a breaker
+    preserved: dict[str, int] = field(default_factory=dict)  # action id: kept until, whatever is erased
     forgotten: list[str] = field(default_factory=list)  # items that the account's record has no room for
 
 
@@ -78,6 +80,12 @@ def enforce(
         # One item a subject: the reviewer sees the worst doubt first, the others stand in the decision.
         doubt = max(ruling.doubts, key=lambda j: j.score)
         effects.items.append(_doubt_item(case, doubt, account))
+    for judgement in ruling.at_risk:
+        effects.items.append(_item(case, judgement, "at_risk", None, judgement.loaded.policy.review.priority))
+    for judgement, rung in ruling.violations:
+        if rung.queue is not None:
+            priority = judgement.loaded.policy.review.priority
+            effects.items.append(_item(case, judgement, rung.queue, None, priority))
     for judgement in ruling.failures:
         effects.items.append(_item(case, judgement, "rule_failed", None, 60, _FAILED_DUE_HOURS))
     for item in effects.items:
@@ -114,7 +122,10 @@ def _targets(case: Case, judgement: Judgement, action: PolicyAction) -> list[Sub
     if subject.kind == "post":
         return [SubjectRef(type="post", id=subject.id)]
     fields = dict.fromkeys(item.field.removeprefix("profile.") for item in judgement.evidence)
-    return [SubjectRef(type="profile_field", id=f"{subject.account_id}/{name}") for name in fields]
+    # How old or how followed an account is may support a verdict, but only what its owner put there can be removed.
+    return [
+        SubjectRef(type="profile_field", id=f"{subject.account_id}/{name}") for name in fields if name in _OWN
+    ]
 
 
 def _stands(
@@ -170,6 +181,8 @@ def _apply(
         record = _record(case, cause, action, target, Strikes(added=added, active=active))
         added = 0  # the strike is one, however many actions follow: it stands on the first
         effects.actions.append(record)
+        if days := cause.loaded.policy.preserve_days:
+            effects.preserved[record.action_id] = case.now_ms + days * DAY
         account.remember(
             InForce(
                 record.action_id,
@@ -218,7 +231,7 @@ def _record(
         score=round(judgement.score, 6),
         evidence=evidence_items(judgement.evidence),
         strikes=strikes,
-        source="automated",
+        source="automated" if case.subject.report is None else "report",
         reverses=None,
         decided_at=case.now,
         record=case.record,
@@ -249,7 +262,8 @@ def _doubt_item(case: Case, judgement: Judgement, account: Account) -> QueueItem
     spread = max(policy.threshold - policy.review.score, 1e-9)
     nearness = min(1.0, max(0.0, (judgement.score - policy.review.score) / spread))
     priority = min(100, policy.review.priority + round(30 * nearness))
-    return _item(case, judgement, "uncertain", proposed, priority)
+    reason = "uncertain" if case.subject.report is None else "report"
+    return _item(case, judgement, reason, proposed, priority)
 
 
 def _item(

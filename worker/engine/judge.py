@@ -30,12 +30,12 @@ from worker.engine.decide import decide, rung_of
 from worker.engine.enforce import Case, Effects, enforce
 from worker.engine.ids import partition_of
 from worker.engine.ledger import Ledger
-from worker.engine.notices import action_notice, reversal_notice
+from worker.engine.notices import action_notice, reversal_notice, support_notice
 from worker.engine.outcomes import decision_record, reversal_of, uncovered_language
 from worker.engine.records import Judged, Output, Record
 from worker.engine.registry import Pack
 from worker.engine.state import Account, Accounts, encode_partition
-from worker.engine.subjects import account_subject, post_subject
+from worker.engine.subjects import subject_of
 from worker.engine.times import EPOCH
 from worker.signals.view import Signals
 
@@ -79,7 +79,7 @@ class PartitionJudge:
         # What stands under "shell" is the streaming shell's own; everything else is the engine's.
         self.partition_record: dict[str, Any] = {"schema_version": 1, "shell": {}}
         self.failing: dict[str, bool] = {}  # whether each policy's rule failed when it was last asked
-        self._chain = Chain(pack.policies)
+        self._chain = Chain(pack.policies, pack.facts)
         self._silences: dict[tuple[str, str | None, bool], int] = {}
 
     # -- state ---------------------------------------------------------------------------------------
@@ -112,20 +112,19 @@ class PartitionJudge:
         for topic, times in Counter(record.topic for record in records).items():
             judged.count("moderator_records_total", topic, by=times)
         models = [self._decode(record, judged) for record in records]
-        subjects: list[Subject] = []
-        for model in models:
-            if isinstance(model, Post) and not model.deleted:
-                subjects.append(post_subject(model))
-            elif isinstance(model, AccountRecord) and not model.deleted:
-                subjects.append(account_subject(model))
-        measured = iter(zip(subjects, self.pack.signals.measure(subjects), strict=True))
-        for record, model in zip(records, models, strict=True):
+        subjects = [subject_of(model) for model in models]
+        asking = [subject for subject in subjects if subject is not None]
+        signals = iter(self.pack.signals.measure(asking))
+        for record, model, subject in zip(records, models, subjects, strict=True):
+            measured = None if subject is None else (subject, next(signals))
             if isinstance(model, _Rejected):
                 self._reject(record, model.reason, model.detail, judged)
             elif isinstance(model, Post):
-                self._post(record, model, None if model.deleted else next(measured), judged)
+                self._post(record, model, measured, judged)
             elif isinstance(model, AccountRecord):
-                self._account(record, model, None if model.deleted else next(measured), judged)
+                self._account(record, model, measured, judged)
+            elif isinstance(model, Report) and measured is not None:
+                self._rights(record, model, *measured, judged)
             else:
                 self._later(record, model, judged)
         for (topic, lang, has_text), times in self._silences.items():
@@ -250,13 +249,26 @@ class PartitionJudge:
         if measured is None:
             # Also when it comes late: who asked to be forgotten is forgotten.
             now = self._now(model.account_id, model.updated_at)
-            self._erase(model.account_id, judged)
+            self._erase(model.account_id, (now - EPOCH) // timedelta(milliseconds=1), judged)
             subject = SubjectRef(type="account", id=model.account_id)
             self._settle(record, subject, model.account_id, "clear", now, judged)
             return
         account, now = self._at(model.account_id, model.updated_at)
         cause = f"{model.account_id}@{format_time(model.updated_at)}"
         self._rule(record, *measured, account, now, cause, judged)
+
+    def _rights(
+        self, record: Record, report: Report, subject: Subject, signals: Signals, judged: Judged
+    ) -> None:
+        """A rights-holder's report of a post; its time is another's, so the account's clock stays where it is."""
+        now = self._now(report.account_id, report.created_at)
+        account = self.accounts.get(report.account_id)
+        self.accounts.touch(report.account_id)
+        if report.trusted and subject.id not in account.recent:
+            # Whose post it is nobody here can tell: a trusted report of it is looked at like any other.
+            subject.report = report.model_copy(update={"trusted": False})
+            signals = self.pack.signals.measure([subject])[0]
+        self._rule(record, subject, signals, account, now, report.report_id, judged)
 
     def _at(self, account_id: str, time: datetime) -> tuple[Account, datetime]:
         """The account and the time of the decision: the record's own, but an account's clock never runs backwards."""
@@ -323,7 +335,7 @@ class PartitionJudge:
                 record, target, subject.account_id, "clear", now, judged, account, uncovered=uncovered
             )
             return
-        now_ms = account.clock_us // 1000
+        now_ms = (now - EPOCH) // timedelta(milliseconds=1)
         ruling = decide(judgements, account.active_strikes(now_ms))
         ref = RecordRef(topic=record.topic, partition=record.partition, offset=record.offset)
         case = Case(subject, ref, cause, now, now_ms, self.pack.id)
@@ -336,6 +348,8 @@ class PartitionJudge:
         if effects.actions:
             judged.acted.append(record.timestamp)
         self._publish(effects, judged)
+        if ruling.at_risk and account.may_support(now_ms):
+            self._support(case, ruling.at_risk[0], judged)
 
     # -- what follows --------------------------------------------------------------------------------
 
@@ -344,7 +358,7 @@ class PartitionJudge:
         for action in sorted(effects.actions, key=lambda a: order[a.kind]):
             value = encode(action)
             judged.outputs.append(Output(f"enforcement.{action.kind}", action.account_id.encode(), value))
-            self.ledger.add_action(action, value)
+            self.ledger.add_action(action, value, effects.preserved.get(action.action_id))
             judged.count(
                 "moderator_actions_total", action.policy, action.kind, action.operation, action.source
             )
@@ -362,6 +376,11 @@ class PartitionJudge:
         for policy, kind in effects.held:
             judged.count("moderator_breaker_held_total", policy, kind)
 
+    def _support(self, case: Case, judgement: Judgement, judged: Judged) -> None:
+        notice = support_notice(case, judgement)
+        judged.outputs.append(Output("notices", notice.account_id.encode(), encode(notice)))
+        judged.count("moderator_notices_total", notice.kind)
+
     def _close_items(self, post: Post, account: Account, judged: Judged) -> None:
         """The author deleted the post: what waits for a look at it is done."""
         closed = [item_id for item_id, post_id in account.items.items() if post_id == post.post_id]
@@ -374,10 +393,10 @@ class PartitionJudge:
         if item is not None:
             judged.outputs.append(Output("review.queue", item.account_id.encode(), encode(item)))
 
-    def _erase(self, account_id: str, judged: Judged) -> None:
+    def _erase(self, account_id: str, now_ms: int, judged: Judged) -> None:
         for item_id in self.accounts.get(account_id).items:
             self._close(item_id, "account-deleted", judged)
-        self.ledger.erase(account_id)
+        self.ledger.erase(account_id, now_ms)
         self.accounts.erase(account_id)
 
     def _settle(

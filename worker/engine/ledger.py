@@ -30,6 +30,9 @@ class Ledger:
         self._due: list[tuple[int, str]] = []  # when each action ends
         self._stale: list[tuple[int, str]] = []  # when each ended action's record may go
         self._applied: dict[str, str] = {}  # id of every action that has a record: its account
+        self._preserved: dict[
+            str, tuple[int, bytes]
+        ] = {}  # must outlive the account: until when, and the record
         self._changed: dict[bytes, bytes | None] = {}
 
     @property
@@ -52,18 +55,25 @@ class Ledger:
             self._items[name] = to_json(record["item"])
             return
         self._applied[name] = sys.intern(record["action"]["account_id"])
-        if record.get("ended"):
-            self._keep_until(record["ended"] + APPEAL_DAYS * DAY, name)
+        if record.get("preserve"):
+            self._preserved[name] = (record["preserve"], to_json(record["action"]))
+        if record.get("erased"):
+            self._keep_until(record["preserve"], name)
+        elif record.get("ended"):
+            self._keep_until(max(record["ended"] + APPEAL_DAYS * DAY, record.get("preserve", 0)), name)
         elif record["expires"] is not None:
             self._end_at(record["expires"], name, to_json(record["action"]))
 
-    def add_action(self, action: Enforcement, value: bytes) -> None:
-        """Notes an applied action with its published bytes."""
+    def add_action(self, action: Enforcement, value: bytes, preserve: int | None = None) -> None:
+        """Notes an applied action with its published bytes; `preserve`: until then no erasure takes it."""
         expires = (
             None if action.expires_at is None else (action.expires_at - EPOCH) // timedelta(milliseconds=1)
         )
-        self._write(action.action_id, b'"expires":%s,"action":%s' % (_number(expires), value))
+        kept = b"" if preserve is None else b'"preserve":%d,' % preserve
+        self._write(action.action_id, b'%s"expires":%s,"action":%s' % (kept, _number(expires), value))
         self._forget(action.action_id)
+        if preserve is not None:
+            self._preserved[action.action_id] = (preserve, value)
         self._applied[action.action_id] = sys.intern(action.account_id)
         if expires is not None:
             self._end_at(expires, action.action_id, value)
@@ -86,12 +96,19 @@ class Ledger:
         """The ids of all actions, those included that ended less than 20 days ago."""
         return self._applied.keys()
 
-    def erase(self, account_id: str) -> None:
-        """Forgets all actions of an account; its open items are closed one by one."""
+    def erase(self, account_id: str, now: int) -> None:
+        """Forgets all actions of an account, save those to be preserved; its open items are closed one by one."""
         # A walk over all actions: erasures are rare, and an index by account would cost more than the ids.
         for name in [name for name, owner in self._applied.items() if owner == account_id]:
+            until, value = self._preserved.get(name, (0, b""))
             self._forget(name)
-            self._changed[b"x:" + name.encode()] = None
+            if until > now:
+                self._applied[name] = account_id
+                self._preserved[name] = (until, value)
+                self._keep_until(until, name)
+                self._write(name, b'"preserve":%d,"erased":true,"expires":null,"action":%s' % (until, value))
+            else:
+                self._changed[b"x:" + name.encode()] = None
 
     def ended(self, now: int) -> Iterator[Enforcement]:
         """The actions whose time is over by `now`, in the order of their ends; each is given once."""
@@ -101,9 +118,11 @@ class Ledger:
             if end != expires:  # reversed or erased before its time, or applied again with a later end
                 continue
             del self._ending[name]
-            self._write(name, b'"expires":%d,"ended":%d,"action":%s' % (expires, expires, value))
+            until, _ = self._preserved.get(name, (0, b""))
+            kept = b'"preserve":%d,' % until if until else b""
+            self._write(name, b'%s"expires":%d,"ended":%d,"action":%s' % (kept, expires, expires, value))
             action = Enforcement.model_validate_json(value)
-            self._keep_until(expires + APPEAL_DAYS * DAY, name)
+            self._keep_until(max(expires + APPEAL_DAYS * DAY, until), name)
             yield action
         while self._stale and self._stale[0][0] <= now:
             time, name = heapq.heappop(self._stale)
@@ -128,6 +147,7 @@ class Ledger:
         self._ending.pop(name, None)
         self._ended.pop(name, None)
         self._items.pop(name, None)
+        self._preserved.pop(name, None)
         self._applied.pop(name, None)
 
     def _write(self, name: str, body: bytes) -> None:

@@ -15,10 +15,15 @@ from pathlib import Path
 from worker.engine.cases import Case, read_cases
 from worker.engine.contract import Subject
 from worker.engine.decide import strength
+from worker.engine.dsa import KEYWORDS
 from worker.engine.policy import Expressions, Policy, Rung, Terms
-from worker.engine.registry import LoadedPolicy, Pack, PackError, Problem
+from worker.engine.registry import LoadedPolicy, Pack
+from worker.engine.tomlfile import PackError, Problem
 from worker.signals.bank import SignalBank
 from worker.signals.canonical import canonicalise
+from worker.signals.scanner import hyperscan_refusal
+from worker.signals.sources import BankSource, policy_patterns
+from worker.signals.terms import locate
 
 MINIMUM_CASES = {"violation": 3, "clear": 3, "abstain": 1}  # STYLE: what proves a policy at the least
 _SHORTEST_CLAUSE = 20  # code points; anything shorter is a title, not a quoted sentence
@@ -118,7 +123,8 @@ def sheets(pack: Pack) -> Iterator[Sheet]:
             declared.setdefault(signal.name, set()).add(loaded.policy.id)
     owners = {name: frozenset(ids) for name, ids in declared.items()}
     # Without the gates: each term and expression is tried alone, whether or not a rule would be asked.
-    bank = SignalBank(pack.policies, backend="re2")
+    needs = frozenset().union(*(loaded.rule.needs for loaded in pack.policies))
+    bank = SignalBank(pack.policies, backend="re2", needs=needs)
     for loaded in pack.policies:
         yield _sheet(loaded, bank, owners)
 
@@ -150,7 +156,7 @@ def _signals(policy: Policy) -> tuple[Terms | Expressions, ...]:
 
 def _cases(loaded: LoadedPolicy) -> tuple[tuple[Case, ...], tuple[Problem, ...]]:
     try:
-        return read_cases(loaded), ()
+        return read_cases(loaded).case, ()
     except PackError as error:
         return (), error.problems
 
@@ -208,6 +214,19 @@ def threshold_extreme(sheet: Sheet) -> Iterator[Problem]:
         yield sheet.at("review.score: at 0 every post goes to review", "[review]", "score")
 
 
+@validator("unknown-dsa-code")
+def unknown_dsa_code(sheet: Sheet) -> Iterator[Problem]:
+    """The transparency database refuses a statement with a category or keyword that it does not know."""
+    policy = sheet.policy
+    known = KEYWORDS.get(policy.dsa_category)
+    if known is None:
+        yield sheet.at(f"dsa_category: there is no {policy.dsa_category}", "dsa_category")
+        return
+    for word in policy.dsa_keywords:
+        if word not in known:
+            yield sheet.at(f"dsa_keywords: {word} does not belong to {policy.dsa_category}", "dsa_keywords")
+
+
 @validator("ladder-order")
 def ladder_order(sheet: Sheet) -> Iterator[Problem]:
     """The last rung reached decides, so rungs must grow stricter."""
@@ -261,6 +280,17 @@ def foreign_signal(sheet: Sheet) -> Iterator[Problem]:
                 line_of(sheet.rule_text, f'"{name}"'),
                 f'needs the signal "{name}", which only {", ".join(sorted(owners))} declares',
             )
+
+
+@validator("refused-by-hyperscan")
+def refused_by_hyperscan(sheet: Sheet) -> Iterator[Problem]:
+    """A pattern must run on both engines: who works on one policy with RE2 would not notice before the release."""
+    source = policy_patterns(BankSource(sheet.policy, sheet.policy_file.parent))
+    for pattern, written, entry in source.written():
+        reason = hyperscan_refusal(pattern)
+        if reason is not None:
+            line = locate(source.text, written)
+            yield Problem(sheet.policy_file, line, f"{entry.name}: Hyperscan refuses it: {reason}")
 
 
 @validator("unused-fragment")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import tomllib
 from datetime import datetime
+from functools import cache
+from importlib.resources import files
 
 from schemas.base import format_time
-from schemas.enforcement import Enforcement
+from schemas.enforcement import Enforcement, Subject
 from schemas.notices import Notice
+from worker.engine.chain import Judgement
+from worker.engine.enforce import Case
 from worker.engine.ids import digest
 from worker.engine.state import APPEAL_DAYS
 from worker.engine.times import later
@@ -66,6 +71,40 @@ def reversal_notice(action: Enforcement, still_suspended: bool = False) -> Notic
     if action.kind == "suspend" and still_suspended:
         sentence = "A limit on your account has ended, but another one is still in force."
     return _notice(action, "reversal", sentence, "", sentence, action.decided_at, None)
+
+
+def support_notice(case: Case, judgement: Judgement) -> Notice:
+    """The offer of help to a person who may be in danger, in the post's language where we have it, else in English.
+
+    It accuses nobody of anything: it names no clause, no finding and no consequence.
+    """
+    lang = case.subject.lang if case.subject.lang in _support() else "en"
+    assert lang is not None
+    return Notice(
+        schema_version=1,
+        notice_id=digest("notice", "support", case.subject.account_id, case.cause),
+        kind="support",
+        account_id=case.subject.account_id,
+        subject=Subject(type=case.subject.kind, id=case.subject.id),
+        action_id=None,
+        policy=judgement.loaded.policy.id,
+        clause=None,
+        found=None,
+        consequence=None,
+        expires_at=None,
+        appeal_until=None,
+        lang=lang,
+        body=_support()[lang],
+        created_at=case.now,
+    )
+
+
+@cache
+def _support() -> dict[str, str]:
+    """The offers of help by language."""
+    file = files("worker.engine").joinpath("support.toml")
+    texts: dict[str, str] = tomllib.loads(file.read_text("utf-8"))["body"]
+    return {lang: body.strip() for lang, body in texts.items()}
 
 
 def _notice(

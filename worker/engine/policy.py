@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from schemas.base import ActionKind, LabelName, PolicyId, SuspendMode
+from worker.engine.formula import FormulaError, Scope, parse
 
 POLICY_IDS: tuple[str, ...] = get_args(PolicyId)
 Score = Annotated[float, Field(ge=0.0, le=1.0, strict=True)]
@@ -79,12 +80,16 @@ class PolicyAction(_Strict):
 
 
 class Rung(_Strict):
-    """One rung: what is done from a score (and a number of active strikes, this one included) on."""
+    """One rung: what is done from a score (and a number of active strikes, this one included) on.
+
+    With `queue` a person looks as well, at once, under that reason.
+    """
 
     score: Score
     active_strikes: Annotated[int, Field(ge=0)] = 0
     actions: Annotated[tuple[PolicyAction, ...], Field(min_length=1)]
     strikes: Annotated[int, Field(ge=0)] = 1  # added to the account's record
+    queue: Literal["zero_tolerance", "at_risk"] | None = None
 
 
 class Review(_Strict):
@@ -93,6 +98,80 @@ class Review(_Strict):
     score: Score
     due_hours: Annotated[int, Field(gt=0)] = 24
     priority: Annotated[int, Field(ge=0, le=100)] = 50
+
+
+def _is_formula(text: str) -> str:
+    try:
+        parse(text)
+    except FormulaError as error:
+        raise ValueError(str(error)) from error
+    return text
+
+
+FormulaText = Annotated[str, AfterValidator(_is_formula)]
+
+
+class Finding(_Strict):
+    """One thing that can be a violation, found by data (see `worker.engine.scored`).
+
+    Each hit of an anchor is a candidate; `when` must hold around it. `score` is where the candidate starts
+    (times the hit's own score). `computed`: a rule of code finds it, the anchors are only its gate.
+    `at_risk`: it speaks of a person in danger, who is helped and never punished. `forced`: nothing excuses it.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
+    title: Annotated[str, Field(min_length=8)]
+    anchor: Annotated[tuple[SignalName, ...], Field(min_length=1)]
+    when: FormulaText | None = None
+    within: Scope = "sentence"
+    score: Score
+    waives: tuple[str, ...] = ()  # excuses that do not apply, by signal or flag
+    forced: bool = False
+    at_risk: bool = False
+    computed: bool = False
+
+
+class _Modifier(_Strict):
+    """What changes the score of a finding when a signal fired or a formula holds near it."""
+
+    signal: FormulaText | None = None
+    formula: FormulaText | None = None
+    within: Scope = "sentence"
+    group: str | None = None
+    findings: tuple[str, ...] = ()  # empty: all
+
+    @model_validator(mode="after")
+    def _one_condition(self) -> Self:
+        if (self.signal is None) == (self.formula is None):
+            raise ValueError("give either a signal or a formula")
+        return self
+
+    @property
+    def condition(self) -> str:
+        """The formula that must hold."""
+        return self.signal or self.formula or ""
+
+
+class Support(_Modifier):
+    """Something that takes a share (`weight`) of the doubt away."""
+
+    weight: Score
+
+
+class Excuse(_Modifier):
+    """Something that speaks for the writer: the score is multiplied by `factor`.
+
+    Of the excuses of one group only the strongest counts.
+    """
+
+    factor: Score
+
+
+class Group(_Strict):
+    """How much of the doubt the supports of one group can take away together."""
+
+    name: str
+    cap: Score
 
 
 class Breaker(_Strict):
@@ -118,12 +197,20 @@ class Policy(_Strict):
     threshold: Score  # a score at or above it is a violation
     review: Review
     ladder: Annotated[tuple[Rung, ...], Field(min_length=1)]
+    dsa_category: Annotated[str, Field(pattern=r"^STATEMENT_CATEGORY_[A-Z_]+$")]
+    dsa_keywords: tuple[Annotated[str, Field(pattern=r"^KEYWORD_[A-Z_]+$")], ...] = ()
+    despite_at_risk: bool = False  # acts even where the writer may be in danger, because others are
+    preserve_days: Annotated[int, Field(ge=0)] = 0  # how long its actions outlive the account's deletion
     breaker: Breaker = Breaker()
     strike_days: Annotated[int, Field(gt=0)] = 90
     parameters: dict[str, float] = {}
     fragments: dict[str, str] = {}
     terms: tuple[Terms, ...] = ()
     expressions: tuple[Expressions, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    support: tuple[Support, ...] = ()
+    excuses: tuple[Excuse, ...] = ()
+    groups: tuple[Group, ...] = ()
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
@@ -139,6 +226,15 @@ class Policy(_Strict):
             raise ValueError(
                 "the first rung's score must equal threshold: a violation without a rung does nothing"
             )
+        names = [finding.name for finding in self.findings]
+        if len(set(names)) < len(names):
+            raise ValueError("two findings have the same name")
+        caps = {group.name for group in self.groups}
+        for modifier in (*self.support, *self.excuses):
+            if unknown := set(modifier.findings) - set(names):
+                raise ValueError(f"{modifier.condition}: no finding is called {', '.join(sorted(unknown))}")
+        if unused := caps - {support.group for support in self.support}:
+            raise ValueError(f"groups: no support belongs to {', '.join(sorted(unused))}")
         return self
 
     def covers(self, lang: str | None) -> bool:

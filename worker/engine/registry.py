@@ -6,44 +6,25 @@ import hashlib
 import importlib
 import importlib.util
 import sys
-import tomllib
 import traceback
-from collections.abc import Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence, Set
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import cast
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from worker.engine.contract import RuleProcessor
+from worker.engine.facts import Facts, load_facts
+from worker.engine.fixtures import Fixtures, merge
 from worker.engine.policy import POLICY_IDS, Policy
+from worker.engine.scored import ScoredRule
+from worker.engine.tomlfile import PackError, Problem, read_toml
 from worker.signals.bank import PatternError, SignalBank
 from worker.signals.scanner import Backend
 
-M = TypeVar("M", bound=BaseModel)
 DEFAULT_PACK = Path(__file__).resolve().parent.parent / "policies"
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One fault of a pack. `line` is 1-based, None when it has no place in the file."""
-
-    file: Path
-    line: int | None
-    reason: str
-
-    def __str__(self) -> str:
-        place = f"{self.file}:{self.line}" if self.line is not None else str(self.file)
-        return f"{place}: {self.reason}"
-
-
-class PackError(Exception):
-    """A pack that cannot be used; `problems` names every fault found."""
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +44,7 @@ class LoadedPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """A policy pack in force: `policies` in the contract's order, `sha256` over all its files."""
+    """A policy pack in force: `policies` in the contract's order, `facts` that rules ask, `sha256` over all its files."""
 
     id: str
     sha256: str
@@ -71,6 +52,7 @@ class Pack:
     policies: tuple[LoadedPolicy, ...]
     signals: SignalBank
     folder: Path
+    facts: Facts = field(default_factory=Facts)
 
 
 class _PackFile(BaseModel):
@@ -86,12 +68,16 @@ def load_pack(
     cache_dir: Path | None = None,
     backend: Backend = "auto",
     extra_terms: Sequence[tuple[str, Sequence[str]]] = (),
+    only: Collection[str] | None = None,
+    fixtures: Fixtures | None = None,
 ) -> Pack:
     """Loads the pack in a folder (default: the one that ships with the worker).
 
-    A pack is `pack.toml` and a folder for each policy. A rule is the `rule.py` in the policy's folder, or,
-    when a pack has only data, the one that ships with the worker. `cache_dir` keeps compiled expressions;
-    `backend` is `auto`, `hyperscan` or `re2`. `extra_terms` are further lists, `(signal name, terms)`.
+    A pack is `pack.toml`, a folder for each policy and the folder `facts`. A rule is the `rule.py` in the policy's
+    folder, or, when a pack has only data, the one that ships with the worker; where there is neither, the
+    policy's own `findings` are scored. `cache_dir` keeps compiled expressions; `backend` is `auto`, `hyperscan` or `re2`.
+    `extra_terms` are further lists, `(signal name, terms)`. `only` takes these policies alone, for whoever works on
+    one. `fixtures` are stand-ins that a file of cases adds.
 
     Raises:
       PackError: with every problem found; nothing is half loaded.
@@ -105,6 +91,15 @@ def load_pack(
             problems.append(Problem(folder / "policy.toml", None, "is missing, but the folder has a rule.py"))
     if not folders and not problems:
         problems.append(Problem(root, None, "holds no policy: expected folders with a policy.toml"))
+    if only is not None:
+        unknown = set(only) - {folder.name.replace("_", "-") for folder in folders}
+        for name in sorted(unknown):
+            problems.append(Problem(root, None, f"holds no policy {name}"))
+        folders = [folder for folder in folders if folder.name.replace("_", "-") in only]
+    facts = load_facts(root / "facts", problems)
+    if fixtures is not None:
+        facts = merge(facts, fixtures)
+        extra_terms = [*extra_terms, *fixtures.terms.items()]
     found: dict[str, LoadedPolicy] = {}
     for folder in folders:
         loaded = _load_policy(folder, problems)
@@ -121,18 +116,20 @@ def load_pack(
                 backend=backend,
                 needs=frozenset().union(*(loaded.rule.needs for loaded in policies)),
                 gates=frozenset().union(*(loaded.gate for loaded in policies)),
+                facts=facts,
             )
         except PatternError as error:
             problems.append(Problem(error.path, error.line, error.reason))
     if bank is not None:
         for loaded in policies:
             for name in sorted(loaded.rule.needs - bank.names):
-                file = loaded.folder / "rule.py"
-                line = _line_of(file, f'"{name}"') if file.exists() else None
+                code, data = loaded.folder / "rule.py", loaded.folder / "policy.toml"
+                file = code if code.exists() and not _line_of(data, name) else data
+                line = _line_of(file, name)
                 problems.append(Problem(file, line, f'needs the signal "{name}", which nothing measures'))
     if problems or bank is None or about is None:
         raise PackError(problems)
-    return Pack(about.id, _sha256(root), about.rules_date, policies, bank, root)
+    return Pack(about.id, _sha256(root), about.rules_date, policies, bank, root, facts)
 
 
 def _load_policy(folder: Path, problems: list[Problem]) -> LoadedPolicy | None:
@@ -171,6 +168,8 @@ def _load_policy(folder: Path, problems: list[Problem]) -> LoadedPolicy | None:
 def _rule_class(folder: Path) -> type[RuleProcessor]:
     file = folder / "rule.py"
     if folder.parent == DEFAULT_PACK or not file.exists():
+        if not (DEFAULT_PACK / folder.name / "rule.py").exists():
+            return ScoredRule
         module = importlib.import_module(f"worker.policies.{folder.name}.rule")
     else:
         # An operator's own pack: named by its folder, so that two packs' rules do not share a module.
@@ -182,39 +181,6 @@ def _rule_class(folder: Path) -> type[RuleProcessor]:
         sys.modules[name] = module  # dataclasses look their module up by name
         spec.loader.exec_module(module)
     return cast(type[RuleProcessor], module.Rule)
-
-
-def read_toml(file: Path, model: type[M], problems: list[Problem]) -> M | None:
-    """Reads a TOML file into a model, or notes what is wrong with it, where."""
-    try:
-        text = file.read_text(encoding="utf-8")
-        data = tomllib.loads(text)
-        return model.model_validate(data)
-    except OSError as error:
-        problems.append(Problem(file, None, f"cannot be read: {error.strerror}"))
-    except UnicodeDecodeError:
-        problems.append(Problem(file, None, "is not UTF-8"))
-    except tomllib.TOMLDecodeError as error:
-        message, line = _toml_place(str(error))
-        problems.append(Problem(file, line, f"not valid TOML: {message}"))
-    except ValidationError as error:
-        faults = error.errors(include_url=False)
-        places = [fault["loc"] for fault in faults]
-        for fault in faults:
-            if any(place[: len(fault["loc"])] == fault["loc"] != place for place in places):
-                continue  # only follows from a fault inside: "too short", of a list whose one item is wrong
-            path = ".".join(str(part) for part in fault["loc"])
-            problems.append(
-                Problem(file, _line_of_path(text, data, fault["loc"]), f"{path or 'file'}: {fault['msg']}")
-            )
-    return None
-
-
-def _toml_place(message: str) -> tuple[str, int | None]:
-    """Splits "Expected '=' (at line 3, column 5)" into its message and line."""
-    head, found, tail = message.partition(" (at line ")
-    number = tail.partition(",")[0]
-    return (head, int(number)) if found and number.isdigit() else (message, None)
 
 
 def _line_of(file: Path, needle: str) -> int | None:
@@ -231,29 +197,6 @@ def _line_of_error(file: Path, error: Exception) -> int | None:
         frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)
     ]
     return lines[-1] if lines else None
-
-
-def _line_of_path(text: str, data: object, path: tuple[int | str, ...]) -> int | None:
-    """The line on which a key of a parsed TOML file stands, as well as a line search can tell.
-
-    Walks the path: a table or array-of-tables header moves the start, the last key is looked for from there.
-    """
-    lines = text.splitlines()
-    start, last, prefix = 0, None, ""
-    for part in path:
-        if isinstance(part, int):
-            header = f"[[{prefix}]]"
-            places = [n for n, line in enumerate(lines) if line.strip().startswith(header)]
-            if part < len(places):
-                start = last = places[part]
-            continue
-        prefix = f"{prefix}.{part}" if prefix else part
-        for n in range(start, len(lines)):
-            stripped = lines[n].strip()
-            if stripped.startswith((f"{part} ", f"{part}=", f"[{prefix}]", f"[[{prefix}]]", f'"{part}"')):
-                start = last = n
-                break
-    return last + 1 if last is not None else None
 
 
 def _sha256(root: Path) -> str:

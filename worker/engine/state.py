@@ -55,6 +55,7 @@ class Account:
 
     `recent` holds the last post ids with their times, oldest first, at most 512 and at most 24 hours old.
     `strikes` holds (policy, weight, expires). `items` maps open review items to the post that they are about.
+    `supported` is when the account was last offered help.
     """
 
     clock_us: int = 0
@@ -62,6 +63,7 @@ class Account:
     strikes: list[tuple[str, int, int]] = field(default_factory=list)
     actions: list[InForce] = field(default_factory=list)
     items: dict[str, str | None] = field(default_factory=dict)
+    supported: int | None = None
 
     def advance(self, time_us: int) -> bool:
         """Moves the account's clock (microseconds) to a record's time; False when that would run backwards."""
@@ -102,6 +104,13 @@ class Account:
             standing.remove(oldest)
         self.actions = [*standing, action]
 
+    def may_support(self, now: int) -> bool:
+        """Whether help is due: once a day, however much a person in distress writes. Notes that it is given."""
+        if self.supported is not None and now < self.supported + DAY:
+            return False
+        self.supported = now
+        return True
+
     def to_bytes(self) -> bytes:
         """The record as it stands in the `state` topic; parts that are empty are left out."""
         record: dict[str, Any] = {"schema_version": 1, "clock_us": self.clock_us}
@@ -116,6 +125,8 @@ class Account:
             ]
         if self.items:
             record["items"] = self.items
+        if self.supported is not None:
+            record["supported"] = self.supported
         return to_json(record)
 
     @classmethod
@@ -128,6 +139,7 @@ class Account:
             [(p, w, e) for p, w, e in record.get("strikes", ())],
             [InForce(*action) for action in record.get("actions", ())],
             record.get("items", {}),
+            record.get("supported"),
         )
 
 

@@ -6,7 +6,9 @@ from functools import lru_cache
 
 from schemas.accounts import AccountRecord
 from schemas.posts import Post
+from schemas.reports import Report
 from worker.engine.contract import Subject
+from worker.signals.language import identify
 
 
 @lru_cache(maxsize=1024)
@@ -19,7 +21,10 @@ def primary_language(tag: str | None) -> str | None:
 
 
 def post_subject(post: Post) -> Subject:
-    """The subject of a post: its text and what its author wrote about its media."""
+    """The subject of a post: its text and what its author wrote about its media.
+
+    Where nobody names the language, the text itself must tell.
+    """
     fields: dict[str, str] = {}
     if post.text:
         fields["text"] = post.text
@@ -33,14 +38,14 @@ def post_subject(post: Post) -> Subject:
         post.post_id,
         post.author_id,
         fields,
-        primary_language(post.lang),
+        primary_language(post.lang) or identify(post.text),
         author=post.author,
         post=post,
     )
 
 
 def account_subject(account: AccountRecord) -> Subject:
-    """The subject of a profile: handle, display name and bio, whose language nobody states."""
+    """The subject of a profile: handle, display name and bio, whose language only the bio can tell."""
     profile = account.profile
     fields: dict[str, str] = {}
     if profile is not None:
@@ -50,6 +55,33 @@ def account_subject(account: AccountRecord) -> Subject:
             ("profile.bio", profile.bio),
         )
         fields = {path: text for path, text in texts if text}
+    bio = fields.get("profile.bio", "")
     return Subject(
-        "account", account.account_id, account.account_id, fields, None, author=profile, account=account
+        "account",
+        account.account_id,
+        account.account_id,
+        fields,
+        identify(bio),
+        author=profile,
+        account=account,
     )
+
+
+def report_subject(report: Report) -> Subject | None:
+    """The subject of a rights-holder's report about a post: that post, of which nothing but the report is at hand.
+
+    None for all other reports: what people report is weighed elsewhere.
+    """
+    rights = report.rights
+    if rights is None or rights.basis is None or report.subject.type != "post":
+        return None
+    return Subject("post", report.subject.id, report.account_id, {}, report=report)
+
+
+def subject_of(model: object) -> Subject | None:
+    """What a record asks the rules to judge; None when it asks nothing of them."""
+    if isinstance(model, Post):
+        return None if model.deleted else post_subject(model)
+    if isinstance(model, AccountRecord):
+        return None if model.deleted else account_subject(model)
+    return report_subject(model) if isinstance(model, Report) else None

@@ -71,7 +71,7 @@ class Canonical:
         if self._stages is None:
             self._stages = []
             if not self.received.isascii():
-                pieces = fold_pieces(self.received)
+                pieces = fold_pieces(self.received, self._vocabulary)
                 self._stages.append(
                     Edits([Edit(i, i + 1, piece) for i, piece in enumerate(pieces) if len(piece) != 1])
                 )
@@ -84,12 +84,20 @@ class Canonical:
         For texts in which one of `DISGUISES` matched or one of `SPLITS` stands.
         """
         stages = self._tidying()
-        edits = undo(self.text, self._vocabulary, stages[-1].blank_runs() if stages else frozenset())
+        wide = stages[-1].blank_runs() if stages else frozenset()
+        edits = undo(self.text, self._vocabulary, wide, self._received_text)
         undone = Edits(edits)
         clear = undone.apply(self.text)
         if clear == self.text:
             return self
         return Canonical(self.received, self.text, (self.text, clear), self._folded, self._vocabulary, undone)
+
+    def _received_text(self, start: int, end: int) -> str:
+        same_place = self.received[start:end]
+        if same_place.lower() == self.text[start:end]:
+            return same_place  # most often, and quicker than the way back
+        first, last = self.received_span(start, end)
+        return self.received[first:last]
 
     def _tidying(self) -> list[Edits]:
         return [] if self._folded is None else _tidy(self._folded, self._vocabulary)[1]
@@ -100,7 +108,7 @@ def canonicalise(text: str, vocabulary: Vocabulary = DEFAULT_VOCABULARY) -> Cano
 
     `vocabulary` holds the words that disguises are undone towards.
     """
-    folded = fold(text)
+    folded = fold(text, vocabulary)
     blanked = one_blank(folded)
     canonical = Canonical(text, blanked, (blanked,), None if blanked is folded else folded, vocabulary)
     if _any_of(REWORK[:FIRST_DISGUISE]).matches(blanked):

@@ -50,6 +50,7 @@ class MeasuredSignals:
         "_locate",
         "_readings",
         "_scans",
+        "_thread",
         "failed",
         "fired",
         "lang",
@@ -62,9 +63,10 @@ class MeasuredSignals:
         canonicals: dict[str, Canonical],
         fired: frozenset[str] = _NONE,
         scans: Sequence[FieldScan] = (),
-        locate: Callable[[FieldScan, str], list[Hit]] | None = None,
+        locate: Callable[[FieldScan, str, str | None], list[Hit]] | None = None,
         failed: frozenset[str] = _NONE,
         uncovered: frozenset[str] = _NONE,
+        thread: Callable[[], frozenset[str]] | None = None,
     ) -> None:
         self.lang = lang
         self.fired = fired
@@ -73,9 +75,17 @@ class MeasuredSignals:
         self._canonicals = canonicals
         self._scans = scans
         self._locate = locate
+        self._thread: Callable[[], frozenset[str]] | frozenset[str] = _NONE if thread is None else thread
         self._cache: dict[str, tuple[Hit, ...]] | None = None
         self._discourse: dict[tuple[str, int, int, int], Discourse] | None = None
         self._readings: dict[tuple[str, int], Reading] | None = None
+
+    @property
+    def thread(self) -> frozenset[str]:
+        """Names that fire in the replied-to and quoted texts; measured when first asked for."""
+        if not isinstance(self._thread, frozenset):
+            self._thread = self._thread()
+        return self._thread
 
     def hits(self, *names: str) -> Sequence[Hit]:
         """All hits of these signals, sorted by field, then start; empty when none fired."""
@@ -99,9 +109,11 @@ class MeasuredSignals:
     def _locate_all(self, name: str) -> tuple[Hit, ...]:
         if self._locate is None:
             return ()
+        # What fired in the text's own language is not joined by what only looks like it in another one.
+        lang = None if name in self.uncovered else self.lang
         best: dict[tuple[str, int, int | None, int | None], Hit] = {}
         for scan in self._scans:
-            for hit in islice(self._locate(scan, name), _HITS_LIMIT):
+            for hit in islice(self._locate(scan, name, lang), _HITS_LIMIT):
                 key = (hit.field, hit.variant, hit.start, hit.end)
                 known = best.get(key)
                 if known is None or hit.score > known.score:
@@ -172,7 +184,7 @@ class MeasuredSignals:
         key = (hit.field, hit.variant)
         reading = self._readings.get(key)
         if reading is None:
-            reading = self._readings[key] = Reading(self.text(hit.field, hit.variant))
+            reading = self._readings[key] = Reading(self.text(hit.field, hit.variant), self.lang)
         return reading
 
     def evidence(self, hit: Hit, *, score: float | None = None, detail: str | None = None) -> Evidence:

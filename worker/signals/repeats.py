@@ -62,6 +62,9 @@ def _runs(token: str) -> Iterator[tuple[int, int]]:
 
 
 def _squeeze_token(token: str, offset: int, vocabulary: Vocabulary) -> list[Edit]:
+    halved = token[::2]
+    if len(token) > 6 and halved == token[1::2] and vocabulary.is_word(halved):  # each letter twice
+        return [Edit(offset + at, offset + at + 2, token[at]) for at in range(0, len(token), 2)]
     runs = list(_runs(token))
     if len(runs) == 1 and runs[0] == (0, len(token)):
         # A letter alone: "xxx", "kkk" and "iii" mean something, longer rows are laughter or noise.
@@ -77,7 +80,7 @@ def _squeeze_token(token: str, offset: int, vocabulary: Vocabulary) -> list[Edit
 def _best_sizes(token: str, runs: list[tuple[int, int]], vocabulary: Vocabulary) -> tuple[int, ...]:
     if 2 ** len(runs) <= _READINGS_LIMIT and len(token) - sum(e - s - 2 for s, e in runs) <= _TOKEN_LIMIT:
         readings = [(sizes, _resized(token, runs, sizes)) for sizes in product((2, 1), repeat=len(runs))]
-        for known in (vocabulary.has, vocabulary.knows):
+        for known in (vocabulary.has, vocabulary.knows, vocabulary.is_word):
             for sizes, word in readings:
                 if known(word):
                     return sizes

@@ -148,6 +148,17 @@ def _compile_hyperscan(patterns: Sequence[str]) -> Any:
     return database
 
 
+def hyperscan_refusal(pattern: str) -> str | None:
+    """Why Hyperscan alone refuses a pattern that RE2 takes; None when it takes it too, or is not installed."""
+    if hyperscan is None:
+        return None
+    try:
+        _compile_hyperscan([pattern])
+    except hyperscan.error as error:
+        return str(error)
+    return None
+
+
 def _compile_or_blame(patterns: Sequence[str]) -> Any:
     try:
         return _compile_hyperscan(patterns)

@@ -81,16 +81,28 @@ def canonical_term(term: str, match: str) -> str:
     return folded
 
 
-def policy_terms(entry: Terms, folder: Path, toml_text: str) -> Iterator[str]:
-    """The canonical terms of one entry, from the file itself and its list.
+# How Arabic is written in haste: alef without its hamza, ta marbuta as ha, alef maqsura as ya.
+_HASTY = (str.maketrans("أإآٱ", "اااا"), str.maketrans("ة", "ه"), str.maketrans("ى", "ي"))
+
+
+def spellings(term: str) -> tuple[str, ...]:
+    """A canonical term and the other ways in which people write it; only Arabic has any."""
+    found = [term]
+    for table in _HASTY:
+        found += [other for known in found if (other := known.translate(table)) != known]
+    return tuple(found)
+
+
+def list_terms(entry: Terms, toml_path: Path, toml_text: str) -> Iterator[str]:
+    """The canonical terms of one entry, from the TOML file itself and the list beside it.
 
     Raises:
         PatternError: a term cannot be used, or the list cannot be read.
     """
-    toml_path = folder / "policy.toml"
+    folder = toml_path.parent
     for term in entry.terms:
         try:
-            yield canonical_term(term, entry.match)
+            yield from spellings(canonical_term(term, entry.match))
         except ValueError as error:
             raise PatternError(toml_path, locate(toml_text, term), f"{entry.name}: {error}") from error
     if entry.file is None:
@@ -98,7 +110,7 @@ def policy_terms(entry: Terms, folder: Path, toml_text: str) -> Iterator[str]:
     path = folder / entry.file
     if not path.resolve().is_relative_to(folder.resolve()):
         line = locate(toml_text, entry.file)
-        raise PatternError(toml_path, line, f"{entry.name}: the list lies outside the policy's folder")
+        raise PatternError(toml_path, line, f"{entry.name}: the list lies outside the folder of its file")
     try:
         lines = list(list_lines(path))
     except (OSError, UnicodeDecodeError) as error:
@@ -108,7 +120,7 @@ def policy_terms(entry: Terms, folder: Path, toml_text: str) -> Iterator[str]:
         ) from error
     for number, term in lines:
         try:
-            yield canonical_term(term, entry.match)
+            yield from spellings(canonical_term(term, entry.match))
         except ValueError as error:
             raise PatternError(path, number, f"{entry.name}: {error}") from error
 

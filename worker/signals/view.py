@@ -44,6 +44,9 @@ class Discourse:
         False  # counter-speech: "disgusting that", "stop saying", "reported this", "is never ok"
     )
     hyperbole: bool = False  # laughing or idiom markers: "lol", "haha", emoji of laughter, "literally dying"
+    fiction: bool = (
+        False  # a film, book, song or game speaks: "in the movie", "lyrics"; such words are attributed, too
+    )
 
 
 class Signals(Protocol):
@@ -53,6 +56,14 @@ class Signals(Protocol):
     fired: frozenset[str]  # names of all signals that fired in any field
     failed: frozenset[str]  # names of signals whose measurement failed
     uncovered: frozenset[str]  # names that fired only where the signal does not cover the subject's language
+
+    @property
+    def thread(self) -> frozenset[str]:
+        """Names of signals that fire in the replied-to and quoted texts: somebody else's words.
+
+        Measured when first asked for, whatever the language of those texts.
+        """
+        ...
 
     def hits(self, *names: str) -> Sequence[Hit]:
         """All hits of these signals, sorted by field, then start; empty when none fired."""

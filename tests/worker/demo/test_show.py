@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from worker.engine.policy import POLICY_IDS
+
 pytestmark = pytest.mark.kafka
 
 
@@ -19,13 +21,15 @@ def test_the_demonstration_answers_every_record_and_leaves_its_outputs(
         sys.executable, "-m", "worker.cli", "demo", "--json", "--broker", broker, "--topic-prefix", topic_prefix,
         "--out", str(tmp_path / "out"),
     ]  # fmt: skip
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=360, check=False)
     assert ran.returncode == 0, ran.stderr
     report = json.loads(ran.stdout)
-    assert report["records"] == report["answered"] >= 1_000
+    assert report["records"] == report["answered"] >= 2_000
     assert report["dead_letters"]["bad_utf8"] == 1
     assert report["policies"]["violence"]["violation"] >= 10
     assert report["policies"]["private-information"]["violation"] >= 5
+    assert set(report["followed"]) == set(POLICY_IDS)
+    assert report["followed"]["suicide-self-harm"]["help"] >= report["notices"]["support"] >= 3
     decisions = (tmp_path / "out" / "decisions.jsonl").read_text(encoding="utf-8").splitlines()
     assert len(decisions) + sum(report["dead_letters"].values()) == report["records"]
     assert "[" in ran.stderr, "evidence is marked in the plain lines"

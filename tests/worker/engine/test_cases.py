@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from worker.engine.cases import Case, read_cases, run_cases
-from worker.engine.registry import Pack, PackError
+from worker.engine.registry import Pack
+from worker.engine.tomlfile import PackError
 
 GOOD = '[[case]]\nname = "a word"\ntext = "zap"\nexpect = "violation"\nwhy = "it is one"\n'
 

@@ -80,7 +80,7 @@ def test_an_actions_record_goes_when_it_can_no_longer_be_appealed(template: Enfo
 def test_a_dropped_action_does_not_end(template: Enforcement) -> None:
     ledger = Ledger()
     add(ledger, ending(template, "a", START))
-    ledger.erase(template.account_id)
+    ledger.erase(template.account_id, 0)
     assert names(ledger, NOW) == []
     assert ledger.flush() == {b"x:a": None}
 

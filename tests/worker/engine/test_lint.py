@@ -9,8 +9,9 @@ import pytest
 from tests.worker.engine.helpers import PACK
 from worker.engine.cases import Case
 from worker.engine.lint import VALIDATORS, Sheet, line_of, lint, sheets
-from worker.engine.policy import Rung, Terms
-from worker.engine.registry import Pack, Problem
+from worker.engine.policy import Expressions, Rung, Terms
+from worker.engine.registry import Pack
+from worker.engine.tomlfile import Problem
 
 
 @pytest.fixture
@@ -68,6 +69,25 @@ def test_no_known_false_positives(sheet: Sheet) -> None:
 def test_threshold_extreme(sheet: Sheet) -> None:
     review = sheet.policy.review.model_copy(update={"score": 0.0})
     assert len(_reasons("threshold-extreme", _with(sheet, threshold=0.0, review=review))) == 2
+
+
+def test_unknown_dsa_code(sheet: Sheet) -> None:
+    assert _reasons("unknown-dsa-code", _with(sheet, dsa_keywords=("KEYWORD_OTHER",))) == []
+    assert _reasons("unknown-dsa-code", _with(sheet, dsa_category="STATEMENT_CATEGORY_RUDENESS")) == [
+        "dsa_category: there is no STATEMENT_CATEGORY_RUDENESS"
+    ]
+    assert _reasons("unknown-dsa-code", _with(sheet, dsa_keywords=("KEYWORD_NUDITY",))) == [
+        "dsa_keywords: KEYWORD_NUDITY does not belong to STATEMENT_CATEGORY_VIOLENCE"
+    ]
+
+
+def test_refused_by_hyperscan(sheet: Sheet) -> None:
+    pytest.importorskip("hyperscan")
+    anchored = Expressions(name="plain.remove", patterns=("(?:zip$|zap) now",), source="made up")
+    fine = Expressions(name="plain.remove", patterns=("zip",), source="made up")
+    assert _reasons("refused-by-hyperscan", _with(sheet, expressions=(fine,))) == []
+    (reason,) = _reasons("refused-by-hyperscan", _with(sheet, expressions=(anchored,)))
+    assert reason.startswith("plain.remove: Hyperscan refuses it: ")
 
 
 def _rung(kind: str, score: float, strikes: int = 0) -> Rung:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.worker.engine.helpers import CACHE
-from worker.engine.registry import Pack, PackError, Problem, load_pack
+from worker.engine.registry import Pack, load_pack
+from worker.engine.tomlfile import PackError, Problem
 
 PACK_TOML = 'id = "made-1"\nrules_date = 2026-11-23\n'
 
@@ -22,6 +23,7 @@ source = { url = "https://example.com/rules", read = 2026-11-23 }
 summary = "Made-up words."
 languages = ["en"]
 known_false_positives = ["none"]
+dsa_category = "STATEMENT_CATEGORY_VIOLENCE"
 threshold = 0.7
 review = { score = 0.4 }
 
@@ -205,7 +207,7 @@ def test_all_faults_of_all_files_are_named_at_once(make: MakePack) -> None:
     assert problems["pack.toml", 2].startswith("rules_date")
     assert problems["pack.toml", 3].startswith("date")
     assert problems["violence/policy.toml", 2].startswith("version")
-    assert problems["violence/policy.toml", 10].startswith("limit")
+    assert problems["violence/policy.toml", 11].startswith("limit")
     assert problems["violence/policy.toml", None].startswith("threshold: Field required")
     assert problems["copyright/policy.toml", 1].startswith("not valid TOML")
 

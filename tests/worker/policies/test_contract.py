@@ -65,7 +65,7 @@ def chain(default_pack: Pack) -> Chain:
 @pytest.fixture(scope="session")
 def case_subjects(default_pack: Pack) -> list[Subject]:
     """The posts and profiles of all cases: what the rules are made for, and what the others' are."""
-    return [case.subject() for loaded in default_pack.policies for case in read_cases(loaded)]
+    return [case.subject() for loaded in default_pack.policies for case in read_cases(loaded).case]
 
 
 @pytest.fixture(params=FOLDERS)

@@ -26,6 +26,7 @@ def policy(
         status="enforce",
         title="Test",
         clause="You may not.",
+        dsa_category="STATEMENT_CATEGORY_VIOLENCE",
         source=Source(url="https://example.com/rules", read=date(2026, 11, 23)),
         summary="A policy for tests.",
         languages=languages,

@@ -12,9 +12,35 @@ import pytest
 from tests.worker.signals.policies import patterns, policy, post, source, words
 from worker.signals import scanner
 from worker.signals.bank import PatternError, SignalBank
+from worker.signals.grammar import GrammarFile, load_grammar
 from worker.signals.measured import MeasuredSignals
 from worker.signals.scanner import Backend
 from worker.signals.view import Hit
+
+SHARED = """
+family = "who"
+summary = "Persons."
+
+[[terms]]
+name = "who.kin"
+languages = ["en"]
+terms = ["sister", "brother"]
+source = "the test"
+meaning = "A relative is spoken of."
+
+[[terms]]
+name = "who.role"
+languages = ["en"]
+terms = ["judge"]
+source = "the test"
+meaning = "Somebody is spoken of by the work they do."
+
+[[expressions]]
+name = "who.kin"
+languages = ["en"]
+patterns = ['\\bmy sister\\b']
+source = "the test"
+"""
 
 BACKENDS: list[Backend] = ["re2", *(["hyperscan"] if scanner.hyperscan is not None else [])]  # type: ignore[list-item]  # mypy widens the inner list
 
@@ -62,7 +88,9 @@ def bank(request: pytest.FixtureRequest) -> SignalBank:
         fragments={"will": "will|gonna", "you": "you|u"},
         languages=("en",),
     )
-    return SignalBank([source(made)], backend=request.param, detectors=[Shouts(), Breaks(), Exact()])
+    return SignalBank(
+        [source(made)], backend=request.param, detectors=[Shouts(), Breaks(), Exact()], grammar=()
+    )
 
 
 def one(bank: SignalBank, text: str, lang: str | None = None, **fields: str) -> MeasuredSignals:
@@ -123,13 +151,35 @@ def test_every_field_is_measured(bank: SignalBank) -> None:
 
 
 def test_a_list_for_another_language_fires_uncovered(bank: SignalBank) -> None:
-    signals = one(bank, "toten matar", "en")
+    signals = one(bank, "toten matar porque", "en")  # "porque" shows that Spanish is at play
     assert signals.fired == signals.uncovered == {"test.german", "test.spanish"}
     assert one(bank, "töten", "de").uncovered == frozenset()
     assert one(bank, "töten", None).uncovered == one(bank, "töten", "und").uncovered == frozenset()
     mixed = one(bank, "kill matar", "es")
     assert mixed.fired == {"test.kill", "test.spanish"}
     assert mixed.uncovered == {"test.kill"}
+
+
+def test_what_fires_in_its_own_language_is_not_joined_by_look_alikes_of_another() -> None:
+    made = policy(
+        terms=(
+            words("test.kin", "son", languages=("en",)),
+            words("test.kin", "hijo", languages=("es",)),
+        )
+    )
+    bank = SignalBank([source(made)], detectors=[], grammar=(), backend="re2")
+    assert [hit.start for hit in one(bank, "son cosas de mi hijo", "es").hits("test.kin")] == [16]
+    assert [hit.start for hit in one(bank, "son cosas", "es").hits("test.kin")] == [0]
+    assert len(one(bank, "son cosas de mi hijo").hits("test.kin")) == 2
+
+
+def test_arabic_is_found_as_it_is_written_in_haste_and_with_its_prefixes(tmp_path: Path) -> None:
+    written = SHARED.replace('"sister", "brother"]', '"أخت", "جدة"]\nprefixes = ["ال"]')
+    (tmp_path / "who.toml").write_text(written, "utf-8")
+    bank = SignalBank([], detectors=[], grammar=load_grammar(tmp_path), needs={"who.kin"}, backend="re2")
+    for text in ("أخت", "اخت", "الاخت هنا", "الجده", "جدة"):
+        assert one(bank, text).fired == {"who.kin"}, text
+    assert one(bank, "اختبار").fired == frozenset()
 
 
 def test_detectors_run_where_their_trigger_matched(bank: SignalBank) -> None:
@@ -175,7 +225,7 @@ def test_signals_that_open_no_gate_are_measured_only_beside_one() -> None:
         terms=(words("test.gun", "gun"),),
         expressions=(patterns("test.threat", "kill you"), patterns("test.time", "tonight")),
     )
-    bank = SignalBank([source(made)], detectors=[], gates={"test.threat"})
+    bank = SignalBank([source(made)], detectors=[], grammar=(), gates={"test.threat"})
     assert one(bank, "gun show tonight").fired == frozenset()
     signals = one(bank, "kill you with a gun", bio="tonight")
     assert signals.fired == {"test.threat", "test.gun", "test.time"}
@@ -184,8 +234,49 @@ def test_signals_that_open_no_gate_are_measured_only_beside_one() -> None:
     assert {hit.variant for hit in undone.hits(*undone.fired)} == {1}
 
 
+def shared(tmp_path: Path) -> tuple[GrammarFile, ...]:
+    (tmp_path / "who.toml").write_text(SHARED, "utf-8")
+    return load_grammar(tmp_path)
+
+
+def test_a_signal_of_the_grammar_is_measured_where_a_rule_needs_it(tmp_path: Path) -> None:
+    made = policy(terms=(words("test.kill", "kill"),))
+    needs = {"test.kill", "who.kin"}
+    bank = SignalBank([source(made)], needs=needs, detectors=[], grammar=shared(tmp_path), backend="re2")
+    assert bank.names == needs
+    signals = one(bank, "kill my sister and the judge", "en")
+    assert signals.fired == {"test.kill", "who.kin"}
+    assert [signals.text()[hit.start : hit.end] for hit in signals.hits("who.kin")] == ["my sister", "sister"]
+    assert one(bank, "my sister", "fr").uncovered == {"who.kin"}
+    whole = SignalBank([], detectors=[], grammar=shared(tmp_path), observers=(), backend="re2")
+    assert whole.names == {"who.kin", "who.role"}
+
+
+def test_a_signal_of_the_grammar_opens_a_gate_only_if_it_is_one(tmp_path: Path) -> None:
+    made = policy(terms=(words("test.kill", "kill"),))
+    needs = {"test.kill", "who.kin", "who.role"}
+    bank = SignalBank(
+        [source(made)],
+        needs=needs,
+        gates={"test.kill", "who.role"},
+        detectors=[],
+        grammar=shared(tmp_path),
+        backend="re2",
+    )
+    assert one(bank, "my sister").fired == frozenset()
+    assert one(bank, "my sister kill").fired == {"test.kill", "who.kin"}
+    assert one(bank, "my sister, the judge").fired == {"who.kin", "who.role"}
+
+
+def test_a_bad_expression_of_the_grammar_is_refused_with_its_own_file_and_line(tmp_path: Path) -> None:
+    (tmp_path / "who.toml").write_text(SHARED.replace("my sister", "(?=my) sister"), "utf-8")
+    with pytest.raises(PatternError, match="look-around") as caught:
+        SignalBank([], detectors=[], grammar=load_grammar(tmp_path))
+    assert (caught.value.path, caught.value.line) == (tmp_path / "who.toml", 22)
+
+
 def test_detectors_that_nobody_needs_are_left_out() -> None:
-    bank = SignalBank([], detectors=[Shouts(), Breaks()], needs={"test.shout"})
+    bank = SignalBank([], detectors=[Shouts(), Breaks()], grammar=(), needs={"test.shout"})
     assert bank.names == {"test.shout"}
     assert one(bank, "boom boom!").failed == frozenset()
 
@@ -207,7 +298,7 @@ def test_a_bad_expression_is_refused_with_file_line_and_reason(
     )
     made = policy(expressions=(patterns("test.bad", "fine", written),))
     with pytest.raises(PatternError) as caught:
-        SignalBank([source(made, tmp_path)], detectors=[])
+        SignalBank([source(made, tmp_path)], detectors=[], grammar=())
     assert caught.value.path == tmp_path / "policy.toml"
     assert caught.value.line == 4
     assert reason in caught.value.reason
@@ -218,7 +309,7 @@ def test_a_pattern_that_hyperscan_refuses_is_told_with_its_line(tmp_path: Path) 
     (tmp_path / "policy.toml").write_text("patterns = [\n  'fine',\n  '\\Cx',\n]\n", "utf-8")
     made = policy(expressions=(patterns("test.bad", "fine", r"\Cx"),))
     with pytest.raises(PatternError, match="Hyperscan refuses it") as caught:
-        SignalBank([source(made, tmp_path)], detectors=[], backend="hyperscan")
+        SignalBank([source(made, tmp_path)], detectors=[], grammar=(), backend="hyperscan")
     assert caught.value.line == 3
 
 
@@ -244,8 +335,8 @@ def _microseconds(bank: SignalBank, texts: list[str]) -> float:
 def test_many_more_terms_do_not_slow_the_scan() -> None:
     extra = [f"word{number * 7919 % 1_000_003} phrase{number % 977}" for number in range(100_000)]
     made = policy(terms=(words("test.kill", "kill"),))
-    small = SignalBank([source(made)], detectors=[])
-    large = SignalBank([source(made)], extra_terms=[("extra.words", extra)], detectors=[])
+    small = SignalBank([source(made)], detectors=[], grammar=())
+    large = SignalBank([source(made)], extra_terms=[("extra.words", extra)], detectors=[], grammar=())
     assert one(large, f"so {extra[5]} said").fired == {"extra.words"}
     texts = [
         f"we went to the market {n} and it was a lovely day out for everyone there" for n in range(2_000)

@@ -36,6 +36,16 @@ from worker.signals.vocabulary import DEFAULT_VOCABULARY
         ("#k1ll", "#kill"),
         ("s.t.f.u", "stfu"),
         ("gonna r@pe and k@ll, st@b.", "gonna rape and k@ll, stab."),
+        ("🇰 🇮 🇱 🇱 him", "kill him"),
+        ("🇰\u200c🇮\u200c🇱\u200c🇱\u200c🇹\u200c🇭\u200c🇪\u200c🇲", "killthem"),
+        ("k🇮ll 🇺🇸 🇬🇧 🇫🇷", "kill 🇺🇸 🇬🇧 🇫🇷"),
+        ("k11|ing", "killing"),
+        ("mur|der", "murder"),
+        ("journ@l15t", "journalist"),
+        ("fenta-nyl", "fentanyl"),
+        ("fenta.nyl, so_me", "fentanyl, some"),
+        ("f*ntanyl", "fentanyl"),
+        ("burn their hous3", "burn their house"),
     ],
 )
 def test_a_disguise_is_undone(received: str, undone: str) -> None:
@@ -61,6 +71,10 @@ def test_a_disguise_is_undone(received: str, undone: str) -> None:
         "pen is mightier",
         "gr8 b4 m8",
         "i'm a b",
+        "the-rapist pen-is end.start so-called re.do",
+        "day1 phone5 level3 galaxy4",
+        "🇺🇸🇬🇧🇫🇷 🇩🇪 🇮🇹",
+        "m*n and tr*ck",
     ],
 )
 def test_what_only_looks_like_a_disguise_is_left(text: str) -> None:

@@ -84,3 +84,18 @@ def test_pieces_join_to_the_folded_text(text: str) -> None:
 @given(st.text(alphabet=st.characters(codec="utf-8")))
 def test_folded_text_can_always_be_encoded(text: str) -> None:
     assert isinstance(fold(text).encode(), bytes)
+
+
+@pytest.mark.parametrize(
+    ("received", "folded"),
+    [
+        ("I wiII kiII you", "i will kill you"),
+        ("KILL IT", "kill it"),
+        ("LinkedIn and WiFi, hI", "linkedin and wifi, hi"),
+        ("McIntyre aI xIVy", "mcintyre ai xivy"),
+        ("next τіmҽ тһем", "next time them"),
+        ("⒦⒤⒧⒧ 🄚🄘🄛🄛", "kill kill"),
+    ],
+)
+def test_letters_that_stand_for_others(received: str, folded: str) -> None:
+    assert fold(received) == "".join(fold_pieces(received)) == folded

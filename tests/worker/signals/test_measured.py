@@ -16,7 +16,7 @@ def bank() -> SignalBank:
         terms=(words("test.kill", "kill", score=0.6, detail="x" * 300), words("test.weapon", "gun")),
         expressions=(patterns("test.kill", r"\bkill\b", score=0.9), patterns("test.time", "tonight")),
     )
-    return SignalBank([source(made)], detectors=[], backend="re2")
+    return SignalBank([source(made)], detectors=[], grammar=(), backend="re2")
 
 
 def one(bank: SignalBank, text: str, **fields: str) -> MeasuredSignals:

@@ -12,8 +12,9 @@ from worker.signals.terms import (
     canonical_term,
     expand,
     list_lines,
+    list_terms,
     locate,
-    policy_terms,
+    spellings,
     words_of,
 )
 
@@ -68,7 +69,7 @@ def test_a_bad_line_of_a_list_is_told(tmp_path: Path) -> None:
     (tmp_path / "words.txt").write_text("good word\n\nx\n", "utf-8")
     entry = words("test.words", file="words.txt")
     with pytest.raises(PatternError) as caught:
-        list(policy_terms(entry, tmp_path, ""))
+        list(list_terms(entry, tmp_path / "policy.toml", ""))
     assert (caught.value.path, caught.value.line) == (tmp_path / "words.txt", 3)
 
 
@@ -77,9 +78,14 @@ def test_a_list_that_cannot_be_read_is_told_at_its_mention(tmp_path: Path, file:
     (tmp_path.parent / "outside.txt").write_text("word\n", "utf-8")
     toml = f'[[terms]]\nname = "test.words"\nfile = "{file}"\n'
     with pytest.raises(PatternError) as caught:
-        list(policy_terms(words("test.words", file=file), tmp_path, toml))
+        list(list_terms(words("test.words", file=file), tmp_path / "policy.toml", toml))
     assert caught.value.line == 3
 
 
 def test_the_words_of_an_expression_are_those_that_it_spells_out() -> None:
     assert list(words_of(r"\bkill(?:ing)? (?:them|all)\b\w{4}")) == ["kill", "them"]
+
+
+def test_arabic_is_written_in_haste_too() -> None:
+    assert set(spellings("إقامة")) == {"إقامة", "اقامة", "إقامه", "اقامه"}
+    assert spellings("sister") == ("sister",)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from worker.engine.contract import CLEAR, Evidence, Outcome, RuleContext, Subject, Verdict
 from worker.engine.policy import Policy
+from worker.policies.private_information.reading import digits_of, letters_of, padded_words, told_once
 from worker.signals.detection import words
 from worker.signals.view import Hit, Signals
 
@@ -25,6 +26,8 @@ _KINDS = {
     "private.claimed": "claimed",
     "private.credential": "credential",
     "private.lodging": "lodging",
+    "private.line": "phone",
+    "private.street": "address",
 }
 # Whoever owns such a number is at risk, the author included, so owning it is no excuse for leaving it in view.
 _AT_RISK = frozenset({"number.card", "number.national-id"})
@@ -61,6 +64,8 @@ _ASKING = frozenset({"private.request", "private.inquiry", "private.bounty"})
 # Asking others for it can be held up to be condemned.
 _CONDEMNABLE = frozenset({"private.request", "private.bounty"})
 _AGAINST = ("business", "official", "example", "fiction", "scam", "counter", "consent", "kind")
+_EXCUSING = frozenset(f"private.{reason}" for reason in _AGAINST)
+_READ = frozenset({"en", "es", "pt", "fr", "de", "ar"})
 # Business words stand in many a hostile post ("she works at the clinic"); these say something about the number itself.
 _STANDING = frozenset({"example", "scam", "consent"})
 # A word for a third person. Such words stand in one post of eight, so they are looked for only around what was disclosed.
@@ -92,7 +97,10 @@ class Rule:
         self._policy = policy
         self._value: Mapping[str, float] = policy.parameters
         self._asked = tuple(
-            term for group in policy.terms if group.name == "private.asked" for term in group.terms
+            padded_words(term)
+            for group in policy.terms
+            if group.name == "private.asked"
+            for term in group.terms
         )
 
     def evaluate(self, subject: Subject, signals: Signals, context: RuleContext) -> Verdict:
@@ -121,7 +129,7 @@ class Rule:
     def _disclosure(self, name: str, subject: Subject, signals: Signals) -> _Finding:
         """Scores what was published in one field."""
         value = self._value
-        measured = _in_field(signals, name, _KINDS)
+        measured = told_once(_in_field(signals, name, _KINDS), value["trust-least"])
         if not measured:
             return _Finding()
         owners = _in_field(signals, name, _OWNERS)
@@ -268,9 +276,8 @@ class Rule:
     def _asks(self, text: str | None) -> bool:
         if not text:
             return False
-        words = "".join(char if char.isalnum() else " " for char in text.casefold())
-        padded = f" {' '.join(words.split())} "
-        return any(f" {term} " in padded for term in self._asked)
+        padded = padded_words(text)
+        return any(term in padded for term in self._asked)
 
     def _is_authors(self, kind: Hit, subject: Subject, signals: Signals) -> bool:
         """Whether a mailbox carries the author's name, or the number stands in the author's own bio."""
@@ -279,11 +286,11 @@ class Rule:
             return author is not None and kind.signal in {"contact.phone", "contact.email", "contact.handle"}
         written = signals.text(kind.field, kind.variant)[kind.start or 0 : kind.end or 0]
         if kind.signal == "contact.phone":
-            digits, bio = _digits(written), _digits(author.bio or "")
+            digits, bio = digits_of(written), digits_of(author.bio or "")
             return len(digits) >= 7 and digits[-7:] in bio
         if kind.signal in {"contact.email", "contact.handle"}:
-            local = _letters(written.partition("@")[0])
-            names = {_letters(name) for name in (author.handle, author.display_name) if name}
+            local = letters_of(written.partition("@")[0])
+            names = {letters_of(name) for name in (author.handle, author.display_name) if name}
             return len(local) >= 3 and (local in names or written in (author.bio or "").casefold())
         return False
 
@@ -374,15 +381,9 @@ class Rule:
 
 
 def _in_field(signals: Signals, name: str, wanted: Iterable[str]) -> list[Hit]:
-    return [hit for hit in signals.hits(*wanted) if hit.field == name]
-
-
-def _digits(text: str) -> str:
-    return "".join(char for char in text if char.isdigit())
-
-
-def _letters(text: str) -> str:
-    return "".join(char for char in text.casefold() if char.isalpha())
+    """The hits in one field; no excuse by words of a language that the text is not in ("calle Mayor")."""
+    foreign = signals.uncovered & _EXCUSING if signals.lang in _READ else frozenset()
+    return [hit for hit in signals.hits(*wanted) if hit.field == name and hit.signal not in foreign]
 
 
 def _evidence(signals: Signals, hits: Sequence[Hit], score: float) -> tuple[Evidence, ...]:

@@ -10,6 +10,7 @@ from worker.signals.detection import MAX_SPANS, has_near, words
 from worker.signals.view import Hit
 
 ADDRESS = "contact.address"
+MEANINGS = {ADDRESS: "A postal address is given."}
 
 # USPS Publication 28, appendix C1 (https://pe.usps.com/text/pub28/28apc_002.htm, read 2026-11-23), the common ones,
 # with their British and Australian kin. The second list holds words that ordinary sentences use too.

@@ -11,6 +11,11 @@ from worker.signals.phones import PHONE, TRIGGERS, read_phones
 from worker.signals.view import Hit
 
 EMAIL, HANDLE = "contact.email", "contact.handle"
+MEANINGS = {
+    PHONE: "A phone number is given.",
+    EMAIL: "An e-mail address is given.",
+    HANDLE: "A name on another service is given, by which somebody can be reached.",
+}
 
 _LOCAL = "abcdefghijklmnopqrstuvwxyz0123456789._%+-"
 _HOST = "abcdefghijklmnopqrstuvwxyz0123456789.-"

@@ -18,6 +18,7 @@ _ENDINGS = (
 _LETTER = r"a-z0-9\x{80}-\x{10ffff}_"
 _DOT = r"(?:\.|\[\.\]|\(\.\)|\{\.\}|\[dot\]|\(dot\))"
 _CLOSERS = ".,;:!?'\")]}>*"
+MEANINGS = {"link.url": "A link is given."}
 
 
 def host_of(link: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from worker.signals.view import Hit
 
 _LONGEST = 30  # characters of a name; what is longer is no name of an account
+MEANINGS = {"mention.account": "An account is named with its @name."}
 
 
 class MentionDetector:

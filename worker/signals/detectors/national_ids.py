@@ -12,6 +12,7 @@ from worker.signals.detection import MAX_SPANS, cut_from_run, has_near
 from worker.signals.view import Hit
 
 NATIONAL_ID = "number.national-id"
+MEANINGS = {NATIONAL_ID: "A national identity, tax or social security number is given."}
 
 
 @dataclass(frozen=True, slots=True)

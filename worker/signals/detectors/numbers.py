@@ -12,6 +12,12 @@ from worker.signals.detection import MAX_SPANS, cut_from_run, distinct, has_near
 from worker.signals.view import Hit
 
 CARD, IBAN, IP, COORDINATES = "number.card", "number.iban", "number.ip", "number.coordinates"
+MEANINGS = {
+    CARD: "A payment card number is given.",
+    IBAN: "A bank account number (IBAN) is given.",
+    IP: "An internet address (IP) is given.",
+    COORDINATES: "A place is given by its coordinates.",
+}
 
 # Issuer ranges: network, first and last prefix, lengths. Source: ISO/IEC 7812 issuers as published by the
 # networks, https://en.wikipedia.org/wiki/Payment_card_number (read 2026-11-23).

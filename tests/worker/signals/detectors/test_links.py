@@ -11,7 +11,7 @@ from worker.signals.detectors.links import DETECTOR, host_of
 
 @pytest.fixture(scope="module")
 def bank() -> SignalBank:
-    return SignalBank([], detectors=[DETECTOR], backend="re2")
+    return SignalBank([], detectors=[DETECTOR], grammar=(), backend="re2")
 
 
 @pytest.mark.parametrize(

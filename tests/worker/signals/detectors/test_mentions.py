@@ -21,5 +21,5 @@ from worker.signals.detectors.mentions import DETECTOR
     ],
 )
 def test_mentions_are_found_whole(text: str, mentions: list[str]) -> None:
-    (signals,) = SignalBank([], detectors=[DETECTOR], backend="re2").measure([post(text)])
+    (signals,) = SignalBank([], detectors=[DETECTOR], grammar=(), backend="re2").measure([post(text)])
     assert [text[slice(*signals.received_span(hit))] for hit in signals.hits("mention.account")] == mentions

@@ -1,0 +1,162 @@
+"""What differs between two packs: norms, thresholds, ladders, lists, patterns, findings, cases and facts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from worker.engine.cases import read_cases
+from worker.engine.policy import Policy
+from worker.engine.registry import LoadedPolicy, Pack
+from worker.signals.terms import list_terms
+
+_LISTS = frozenset({"terms", "expressions", "findings", "support", "excuses", "groups"})
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that is otherwise. `policy` is "pack" for what belongs to none.
+
+    `before` None: it was added; `after` None: it was removed.
+    """
+
+    policy: str
+    what: str
+    before: str | None
+    after: str | None
+
+
+def differences(old: Pack, new: Pack) -> list[Difference]:
+    """Every difference, pack first, then by policy in the contract's order.
+
+    Raises:
+      PackError: a file of cases is missing or malformed.
+    """
+    found = [
+        *_changed(
+            "pack",
+            {"id": old.id, "rules_date": str(old.rules_date)},
+            {"id": new.id, "rules_date": str(new.rules_date)},
+        ),
+        *_facts(old, new),
+    ]
+    before = {loaded.policy.id: loaded for loaded in old.policies}
+    after = {loaded.policy.id: loaded for loaded in new.policies}
+    for name in dict.fromkeys([*before, *after]):
+        if name not in after:
+            found.append(Difference(name, "policy", f"version {before[name].policy.version}", None))
+        elif name not in before:
+            found.append(Difference(name, "policy", None, f"version {after[name].policy.version}"))
+        else:
+            found.extend(_policy(before[name], after[name]))
+    return found
+
+
+def unversioned(found: list[Difference], old: Pack, new: Pack) -> list[str]:
+    """Policies whose verdicts may have changed although their version did not: their action ids would clash."""
+    versions = {loaded.policy.id: loaded.policy.version for loaded in old.policies}
+    same = {p.policy.id for p in new.policies if versions.get(p.policy.id) == p.policy.version}
+    harmless = ("case ", "title", "summary", "source", "known_false_positives", "clause", "status")
+    changed = {d.policy for d in found if not d.what.startswith(harmless)}
+    return [loaded.policy.id for loaded in new.policies if loaded.policy.id in same & changed]
+
+
+def _policy(old: LoadedPolicy, new: LoadedPolicy) -> Iterator[Difference]:
+    name = new.policy.id
+    yield from _changed(name, _head(old.policy), _head(new.policy))
+    yield from _changed(name, _terms(old), _terms(new))
+    yield from _changed(name, _patterns(old.policy), _patterns(new.policy))
+    yield from _changed(name, _scoring(old.policy), _scoring(new.policy))
+    if _code(old) != _code(new):
+        yield Difference(name, "rule.py", "one text", "another text")
+    yield from _changed(name, _cases(old), _cases(new))
+
+
+def _head(policy: Policy) -> dict[str, str]:
+    """The fields of a policy that are no lists of signals, ladder rungs one by one."""
+    data = policy.model_dump(mode="json", exclude=set(_LISTS | {"ladder", "fragments", "parameters"}))
+    fields = {key: _short(value) for key, value in data.items()}
+    fields |= {f"ladder rung {n}": _short(rung) for n, rung in enumerate(data_list(policy, "ladder"), 1)}
+    fields |= {f"parameter {key}": str(value) for key, value in policy.parameters.items()}
+    return fields | {f"fragment {key}": value for key, value in policy.fragments.items()}
+
+
+def data_list(policy: Policy, field: str) -> list[Any]:
+    """A list of a policy as plain data."""
+    values: list[Any] = policy.model_dump(mode="json", include={field}, exclude_defaults=True).get(field, [])
+    return values
+
+
+def _terms(loaded: LoadedPolicy) -> dict[str, str]:
+    file = loaded.folder / "policy.toml"
+    text = file.read_text("utf-8")
+    return {
+        f"term {entry.name} “{term}”": f"score {entry.score}, {entry.match}, {entry.languages or 'as the policy'}"
+        for entry in loaded.policy.terms
+        for term in list_terms(entry, file, text)
+    }
+
+
+def _patterns(policy: Policy) -> dict[str, str]:
+    return {
+        f"pattern {entry.name} {pattern}": f"score {entry.score}, {entry.languages or 'as the policy'}"
+        for entry in policy.expressions
+        for pattern in entry.patterns
+    }
+
+
+def _scoring(policy: Policy) -> dict[str, str]:
+    parts = {f"finding {f['name']}": _short(f) for f in data_list(policy, "findings")}
+    for kind in ("support", "excuses", "groups"):
+        for entry in data_list(policy, kind):
+            name = entry.get("signal") or entry.get("formula") or entry.get("name")
+            scope = ",".join(entry.get("findings", ()))
+            parts[f"{kind} {name} {scope}".rstrip()] = _short(entry)
+    return parts
+
+
+def _cases(loaded: LoadedPolicy) -> dict[str, str]:
+    return {f"case “{case.name}”": case.expect for case in read_cases(loaded).case}
+
+
+def _code(loaded: LoadedPolicy) -> str:
+    file = loaded.folder / "rule.py"
+    return file.read_text("utf-8") if file.exists() else ""
+
+
+def _facts(old: Pack, new: Pack) -> Iterator[Difference]:
+    for kind in ("calendar", "identities", "consents", "banks", "prints"):
+        before, after = (
+            {
+                f"{kind} {_fact_name(fact)}": _short(fact.model_dump(mode="json", exclude_defaults=True))
+                for fact in getattr(pack.facts, kind)
+            }
+            for pack in (old, new)
+        )
+        yield from _changed("pack", before, after)
+
+
+def _fact_name(fact: BaseModel) -> str:
+    named = [
+        str(getattr(fact, key, "") or "")
+        for key in ("jurisdiction", "name", "subject", "advertiser", "account_id", "opens", "policy")
+    ]
+    return " ".join(name for name in named if name)
+
+
+def _changed(policy: str, old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Difference]:
+    for what in dict.fromkeys([*old, *new]):
+        if old.get(what) != new.get(what):
+            yield Difference(policy, what, old.get(what), new.get(what))
+
+
+def _short(value: Any) -> str:
+    """A value on one line."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_short(item)}" for key, item in value.items() if item not in (None, [], {}))
+    if isinstance(value, list):
+        return " + ".join(_short(item) for item in value)
+    return " ".join(str(value).split())

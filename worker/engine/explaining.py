@@ -1,0 +1,163 @@
+"""Why a subject was judged as it was: every rule, signal and weight, and what would have changed the outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from worker.engine.chain import Chain, Judgement
+from worker.engine.contract import Evidence, Subject
+from worker.engine.decide import Ruling, decide, rung_of
+from worker.engine.formula import FLAGS
+from worker.engine.policy import Rung
+from worker.engine.registry import LoadedPolicy, Pack
+from worker.engine.scored import ScoredRule, Weighed
+from worker.signals.view import Discourse, Hit, Signals
+
+MAX_WEIGHED = 12  # candidates shown for one policy, strongest first
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What the policy would have said had one thing been otherwise.
+
+    `what` is a signal that fired, or `is.<flag>` for a reading of discourse; `score` and `outcome` are those
+    without it. `decisive` says that the outcome would have been another one.
+    """
+
+    what: str
+    score: float
+    outcome: str
+    decisive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyExplanation:
+    """One policy's part: its judgement, what it saw, how its score came about, what would change it.
+
+    `weighed` is empty for rules of code. `rung` is the one reached, None without a violation; `next_rung` the
+    one that was not reached yet, None when there is none.
+    """
+
+    judgement: Judgement
+    signals: tuple[Evidence, ...]
+    weighed: tuple[Weighed, ...]
+    changes: tuple[Change, ...]
+    rung: Rung | None
+    next_rung: Rung | None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A subject's judgement taken apart. `active_strikes` are the account's before it."""
+
+    subject: Subject
+    policies: tuple[PolicyExplanation, ...]
+    ruling: Ruling
+    active_strikes: int
+
+
+def explain(pack: Pack, subject: Subject, now: datetime, active_strikes: int = 0) -> Explanation:
+    """Judges a subject and takes the judgement apart. Costs a judgement for each signal that fired."""
+    chain = Chain(pack.policies, pack.facts, drafts=True)
+    signals = pack.signals.measure([subject])[0]
+    judgements = chain.run(subject, signals, now)
+    policies = tuple(_policy(chain, j, subject, signals, now, active_strikes) for j in judgements)
+    return Explanation(subject, policies, decide(judgements, active_strikes), active_strikes)
+
+
+def _policy(
+    chain: Chain, judgement: Judgement, subject: Subject, signals: Signals, now: datetime, strikes: int
+) -> PolicyExplanation:
+    loaded = judgement.loaded
+    fired = [name for name in sorted(loaded.rule.needs) if name in signals.fired]
+    hits = signals.hits(*fired) if judgement.asked else ()
+    weighed: Sequence[Weighed] = ()
+    if judgement.asked and judgement.outcome != "failed" and isinstance(loaded.rule, ScoredRule):
+        weighed = sorted(loaded.rule.weigh(subject, signals, chain.context(now)), key=lambda one: -one.score)[
+            :MAX_WEIGHED
+        ]
+    changes = _changes(chain, judgement, subject, signals, now, hits) if judgement.notable else ()
+    rung, following = _rungs(judgement, strikes)
+    evidence = tuple(signals.evidence(hit) for hit in hits)
+    return PolicyExplanation(judgement, evidence, tuple(weighed), changes, rung, following)
+
+
+def _rungs(judgement: Judgement, strikes: int) -> tuple[Rung | None, Rung | None]:
+    ladder = judgement.loaded.policy.ladder
+    if judgement.outcome != "violation":
+        return None, ladder[0]
+    rung = rung_of(judgement, strikes)
+    place = ladder.index(rung)
+    return rung, ladder[place + 1] if place + 1 < len(ladder) else None
+
+
+def _changes(
+    chain: Chain,
+    judgement: Judgement,
+    subject: Subject,
+    signals: Signals,
+    now: datetime,
+    hits: Sequence[Hit],
+) -> tuple[Change, ...]:
+    """The policy judged again without each signal that it saw, and without each flag that was set."""
+    names = dict.fromkeys(hit.signal for hit in hits)
+    flags = {flag for hit in hits for flag in FLAGS if getattr(signals.discourse(hit), flag)}
+    changes = [_without(chain, judgement, subject, Without(signals, name), now, name) for name in names]
+    changes += [
+        _without(chain, judgement, subject, Without(signals, flag=flag), now, f"is.{flag}")
+        for flag in sorted(flags)
+    ]
+    found = [change for change in changes if change is not None]
+    return tuple(sorted(found, key=lambda change: (not change.decisive, change.score, change.what)))
+
+
+def _without(
+    chain: Chain, judgement: Judgement, subject: Subject, signals: Signals, now: datetime, what: str
+) -> Change | None:
+    loaded: LoadedPolicy = judgement.loaded
+    other = chain.judge(loaded, subject, signals, chain.context(now))
+    decisive = other.word != judgement.word
+    if not decisive and other.score == judgement.score:
+        return None
+    return Change(what, other.score, other.word, decisive)
+
+
+class Without:
+    """The same measurements less one signal, or less one flag of discourse; implements `Signals`."""
+
+    def __init__(self, signals: Signals, name: str = "", flag: str = "") -> None:
+        self._signals = signals
+        self._name = name
+        self._flag = flag
+        self.lang = signals.lang
+        self.failed = signals.failed
+        self.fired = signals.fired - {name}
+        self.uncovered = signals.uncovered - {name}
+
+    @property
+    def thread(self) -> frozenset[str]:
+        """What fired in the posts that this one answers or quotes."""
+        return self._signals.thread - {self._name}
+
+    def hits(self, *names: str) -> Sequence[Hit]:
+        """As `Signals.hits`."""
+        return self._signals.hits(*(name for name in names if name != self._name))
+
+    def text(self, field: str = "text", variant: int = 0) -> str:
+        """As `Signals.text`."""
+        return self._signals.text(field, variant)
+
+    def sentence(self, hit: Hit) -> tuple[int, int]:
+        """As `Signals.sentence`."""
+        return self._signals.sentence(hit)
+
+    def discourse(self, hit: Hit) -> Discourse:
+        """As `Signals.discourse`."""
+        discourse = self._signals.discourse(hit)
+        return replace(discourse, **{self._flag: False}) if self._flag else discourse
+
+    def evidence(self, hit: Hit, *, score: float | None = None, detail: str | None = None) -> Evidence:
+        """As `Signals.evidence`."""
+        return self._signals.evidence(hit, score=score, detail=detail)

@@ -1,0 +1,117 @@
+"""Brings back the moment at which one post was judged: the post, and its account as it stood."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pydantic_core import from_json, to_json
+
+from schemas.decode import DecodeError, decode
+from schemas.posts import Post
+from worker.engine.contract import Subject
+from worker.engine.records import Record
+from worker.engine.registry import Pack
+from worker.engine.state import Account, InForce
+from worker.engine.subjects import post_subject
+from worker.engine.times import EPOCH
+from worker.replay import Replay
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One post on trial. `strikes` holds (policy, weight, when it expires) of those active before it."""
+
+    post: Post
+    subject: Subject
+    now: datetime
+    strikes: tuple[tuple[str, int, datetime], ...]
+    in_force: tuple[InForce, ...]
+    records_before: int
+
+    @property
+    def active_strikes(self) -> int:
+        """The weight of the active strikes."""
+        return sum(weight for _, weight, _ in self.strikes)
+
+
+class PostNotFoundError(LookupError):
+    """No line holds the post."""
+
+
+def find_post(pack: Pack, lines: Iterable[bytes], post_id: str) -> Trial:
+    """Replays what comes before the last judged version of a post, and stops there.
+
+    Lines are bare posts, or `{"topic", "value"}` as `moderator replay` reads them; bad ones are passed over.
+
+    Raises:
+      PostNotFoundError: no line holds the post.
+    """
+    records = [
+        line if _is_record(line) else b'{"topic":"posts","value":%s}' % line
+        for line in map(bytes.strip, lines)
+        if line
+    ]
+    for place in range(len(records) - 1, -1, -1):
+        if post_id.encode() in records[place] and (post := _post(records[place], post_id)) is not None:
+            return _trial(pack, records[:place], records[place], post)
+    raise PostNotFoundError(post_id)
+
+
+def lines_of(records: Sequence[Record], account_id: str) -> list[bytes]:
+    """Records of one account, read from topics, as lines for `find_post`; oldest first."""
+    own = [record for record in records if record.key == account_id.encode() and record.value is not None]
+    own.sort(key=lambda record: (record.timestamp, record.topic, record.offset))
+    return [
+        b'{"topic":%s,"partition":%d,"offset":%d,"key":%s,"value":%s}'
+        % (to_json(r.topic), r.partition, r.offset, to_json(account_id), r.value)
+        for r in own
+    ]
+
+
+def _is_record(line: bytes) -> bool:
+    try:
+        data = from_json(line)
+    except ValueError:
+        return True  # replay says what is wrong with it
+    return not isinstance(data, dict) or "topic" in data
+
+
+def _post(line: bytes, post_id: str) -> Post | None:
+    """The post of a line, None when it is another one, a deletion or no post."""
+    try:
+        data = from_json(line)
+    except ValueError:
+        return None
+    if not isinstance(data, dict) or data.get("topic") != "posts":
+        return None
+    try:
+        post = decode("posts", to_json(data.get("value")), None).model
+    except DecodeError:
+        return None
+    return post if isinstance(post, Post) and post.post_id == post_id and not post.deleted else None
+
+
+def _trial(pack: Pack, before: Sequence[bytes], line: bytes, post: Post) -> Trial:
+    partition = from_json(line).get("partition") or 0
+    replay = Replay(pack)
+    for _ in replay.feed(before):
+        pass
+    for _ in replay.finish():
+        pass
+    account = replay.account(partition, post.author_id) or Account()
+    time_us = max((post.created_at - EPOCH) // timedelta(microseconds=1), account.clock_us)
+    now_ms = time_us // 1000
+    return Trial(
+        post=post,
+        subject=post_subject(post),
+        now=EPOCH + timedelta(microseconds=time_us),
+        strikes=tuple(
+            (policy, weight, EPOCH + timedelta(milliseconds=expires))
+            for policy, weight, expires in account.strikes
+            if expires > now_ms
+        ),
+        in_force=tuple(action for action in account.actions if action.stands(now_ms)),
+        records_before=len(before),
+    )
