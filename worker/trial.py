@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -54,7 +55,8 @@ def find_post(pack: Pack, lines: Iterable[bytes], post_id: str) -> Trial:
         if line
     ]
     for place in range(len(records) - 1, -1, -1):
-        if post_id.encode() in records[place] and (post := _post(records[place], post_id)) is not None:
+        post = _post(records[place], post_id)
+        if post is not None:
             return _trial(pack, records[:place], records[place], post)
     raise PostNotFoundError(post_id)
 
@@ -86,9 +88,11 @@ def _post(line: bytes, post_id: str) -> Post | None:
         return None
     if not isinstance(data, dict) or data.get("topic") != "posts":
         return None
+    encoded = data.get("value_base64")
     try:
-        post = decode("posts", to_json(data.get("value")), None).model
-    except DecodeError:
+        value = to_json(data.get("value")) if encoded is None else base64.b64decode(encoded, validate=True)
+        post = decode("posts", value, None).model
+    except (DecodeError, TypeError, ValueError):
         return None
     return post if isinstance(post, Post) and post.post_id == post_id and not post.deleted else None
 

@@ -10,7 +10,7 @@ from worker.cli.errors import CommandError
 from worker.cli.output import stderr
 from worker.cli.settings import settings
 from worker.embedded import user_cache_directory
-from worker.engine.registry import Pack, load_pack
+from worker.engine.registry import Pack, UnknownPolicyError, load_pack
 from worker.engine.tomlfile import PackError
 
 
@@ -19,11 +19,27 @@ def pattern_cache() -> Path:
     return settings().cache_dir or user_cache_directory() / "patterns"
 
 
+def load_part(path: Path | None, only: Collection[str]) -> Pack:
+    """These policies of a pack alone, for whoever works on them, edit by edit: RE2 needs no compiling to speak of.
+
+    Raises:
+        CommandError: the pack holds no such policy.
+        PackError: the pack has faults.
+    """
+    try:
+        return load_pack(path, backend="re2", only=only)
+    except UnknownPolicyError as error:
+        raise CommandError(
+            str(error), hint="'moderator policies list' shows the policies of a pack; --only takes their ids."
+        ) from error
+
+
 def load(path: Path | None, only: Collection[str] = ()) -> Pack:
     """The pack in this folder, or the bundled one; with `only` no more of it than these policies.
 
     Raises:
-        CommandError: the folder is missing, or the pack has faults (each with file, line and reason).
+        CommandError: the folder is missing, holds no such policy, or the pack has faults (each with file, line
+            and reason).
     """
     if path is not None and not path.is_dir():
         raise CommandError(
@@ -31,8 +47,7 @@ def load(path: Path | None, only: Collection[str] = ()) -> Pack:
         )
     try:
         if only:
-            # A part of a pack is for whoever works on it, edit by edit: RE2 needs no compiling to speak of.
-            return load_pack(path, backend="re2", only=only)
+            return load_part(path, only)
         if not sys.stderr.isatty():
             return load_pack(path, cache_dir=pattern_cache())
         with stderr().status("Loading policies and compiling their patterns"):

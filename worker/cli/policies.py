@@ -14,7 +14,7 @@ from worker.cli.diff import diff
 from worker.cli.errors import VIOLATION_OR_FAILED, CommandError
 from worker.cli.options import AsJson, Only
 from worker.cli.output import emit_json, emit_table, say, stdout
-from worker.cli.packs import load, pattern_cache
+from worker.cli.packs import load, load_part, pattern_cache
 from worker.cli.pages import pages
 from worker.cli.prints import print_text
 from worker.cli.settings import settings
@@ -142,10 +142,7 @@ def _lint(folder: Path | None, only: Sequence[str]) -> tuple[Pack | None, list[d
     if folder is not None and not folder.is_dir():
         raise CommandError(f"{folder}: no such folder", hint="Give the folder that holds pack.toml.")
     try:
-        if only:
-            pack = load_pack(folder, backend="re2", only=only)
-        else:
-            pack = load_pack(folder, cache_dir=pattern_cache())
+        pack = load_part(folder, only) if only else load_pack(folder, cache_dir=pattern_cache())
     except PackError as error:
         return None, [
             {"file": str(p.file), "line": p.line, "reason": p.reason, "validator": "pack"}

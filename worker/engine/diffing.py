@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import ast
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
 from worker.engine.cases import read_cases
-from worker.engine.policy import Policy
-from worker.engine.registry import LoadedPolicy, Pack
+from worker.engine.policy import Expressions, Policy, Terms
+from worker.engine.registry import DEFAULT_PACK, LoadedPolicy, Pack
 from worker.signals.terms import list_terms
 
+_POLICIES = "worker.policies"
 _LISTS = frozenset({"terms", "expressions", "findings", "support", "excuses", "groups"})
 
 
@@ -70,8 +74,7 @@ def _policy(old: LoadedPolicy, new: LoadedPolicy) -> Iterator[Difference]:
     yield from _changed(name, _terms(old), _terms(new))
     yield from _changed(name, _patterns(old.policy), _patterns(new.policy))
     yield from _changed(name, _scoring(old.policy), _scoring(new.policy))
-    if _code(old) != _code(new):
-        yield Difference(name, "rule.py", "one text", "another text")
+    yield from _changed(name, _code(old), _code(new))
     yield from _changed(name, _cases(old), _cases(new))
 
 
@@ -93,47 +96,94 @@ def data_list(policy: Policy, field: str) -> list[Any]:
 def _terms(loaded: LoadedPolicy) -> dict[str, str]:
     file = loaded.folder / "policy.toml"
     text = file.read_text("utf-8")
-    return {
-        f"term {entry.name} “{term}”": f"score {entry.score}, {entry.match}, {entry.languages or 'as the policy'}"
+    return _told(
+        (f"term {entry.name} “{term}”", f"{entry.match}, {_entry(entry)}")
         for entry in loaded.policy.terms
         for term in list_terms(entry, file, text)
-    }
+    )
 
 
 def _patterns(policy: Policy) -> dict[str, str]:
-    return {
-        f"pattern {entry.name} {pattern}": f"score {entry.score}, {entry.languages or 'as the policy'}"
+    return _told(
+        (f"pattern {entry.name} {pattern}", _entry(entry))
         for entry in policy.expressions
         for pattern in entry.patterns
-    }
+    )
+
+
+def _entry(entry: Terms | Expressions) -> str:
+    """What each term or pattern of an entry says where it is found."""
+    detail = f", {_short(entry.detail)}" if entry.detail else ""
+    return f"score {entry.score}, {entry.languages or 'as the policy'}{detail}"
 
 
 def _scoring(policy: Policy) -> dict[str, str]:
-    parts = {f"finding {f['name']}": _short(f) for f in data_list(policy, "findings")}
+    parts = [(f"finding {f['name']}", _short(f)) for f in data_list(policy, "findings")]
     for kind in ("support", "excuses", "groups"):
         for entry in data_list(policy, kind):
             name = entry.get("signal") or entry.get("formula") or entry.get("name")
             scope = ",".join(entry.get("findings", ()))
-            parts[f"{kind} {name} {scope}".rstrip()] = _short(entry)
-    return parts
+            parts.append((f"{kind} {name} {scope}".rstrip(), _short(entry)))
+    return _told(parts)
+
+
+def _told(parts: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Name → value; what is there again under the same name is numbered: a rule may well weigh one signal twice."""
+    told: dict[str, str] = {}
+    for name, value in parts:
+        unique, number = name, 1
+        while unique in told:
+            number += 1
+            unique = f"{name} ({number})"
+        told[unique] = value
+    return told
 
 
 def _cases(loaded: LoadedPolicy) -> dict[str, str]:
     return {f"case “{case.name}”": case.expect for case in read_cases(loaded).case}
 
 
-def _code(loaded: LoadedPolicy) -> str:
-    file = loaded.folder / "rule.py"
-    return file.read_text("utf-8") if file.exists() else ""
+def _code(loaded: LoadedPolicy) -> dict[str, str]:
+    """The files of code that make the rule, by name, each with a hash: `rule.py` and what it imports of the policies."""
+    found: dict[str, str] = {}
+    waiting = [("rule.py", _file(loaded.folder, f"{loaded.folder.name}.rule"))]
+    while waiting:
+        name, file = waiting.pop()
+        if name in found or file is None:
+            continue
+        source = file.read_bytes()
+        found[name] = f"sha256 {hashlib.sha256(source).hexdigest()[:16]}"
+        for module in _imported(source):
+            own = module.removeprefix(f"{loaded.folder.name}.")
+            waiting.append((f"{own.replace('.', '/')}.py", _file(loaded.folder, module)))
+    return found
+
+
+def _file(folder: Path, module: str) -> Path | None:
+    """The file of a module below `worker.policies`: the pack's own, or else the one that ships with the worker."""
+    path = Path(*module.split(".")).with_suffix(".py")
+    return next((root / path for root in (folder.parent, DEFAULT_PACK) if (root / path).is_file()), None)
+
+
+def _imported(source: bytes) -> list[str]:
+    """The modules below `worker.policies` that a file names in its imports."""
+    names: list[str] = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names += (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names += (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
+    prefix = f"{_POLICIES}."
+    return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
 
 
 def _facts(old: Pack, new: Pack) -> Iterator[Difference]:
     for kind in ("calendar", "identities", "consents", "banks", "prints"):
         before, after = (
-            {
-                f"{kind} {_fact_name(fact)}": _short(fact.model_dump(mode="json", exclude_defaults=True))
+            _told(
+                (f"{kind} {_fact_name(fact)}", _short(fact.model_dump(mode="json", exclude_defaults=True)))
                 for fact in getattr(pack.facts, kind)
-            }
+            )
             for pack in (old, new)
         )
         yield from _changed("pack", before, after)

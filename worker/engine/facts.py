@@ -7,9 +7,9 @@ date is wrong only because the calendar says so.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import MINYEAR, UTC, date, datetime, time, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -180,17 +180,23 @@ class Consent(Fact):
             raise ValueError("a consent names its subject or its advertiser")
         if self.scope is None and self.media_sha256 is None:
             raise ValueError("a consent names its scope or its media_sha256")
-        if self.until is not None and _moment(self.until, "UTC", ends=True) <= _moment(self.from_, "UTC"):
+        if self.ends_at <= self.starts_at:
             raise ValueError("until lies before from")
         return self
 
+    @cached_property
+    def starts_at(self) -> datetime:
+        """The moment from which it holds, UTC."""
+        return _moment(self.from_, "UTC")
+
+    @cached_property
+    def ends_at(self) -> datetime:
+        """The first moment at which it no longer holds, UTC: of a date the end of that day; the last of all without one."""
+        return _moment(date.max if self.until is None else self.until, "UTC", ends=True)
+
     def holds(self, account_id: str, at: datetime) -> bool:
         """Whether it allows this account anything at this time (aware); days are counted in UTC."""
-        return (
-            account_id == self.account_id
-            and _moment(self.from_, "UTC") <= at
-            and (self.until is None or at < _moment(self.until, "UTC", ends=True))
-        )
+        return account_id == self.account_id and self.starts_at <= at < self.ends_at
 
 
 class Bank(Fact):
@@ -343,17 +349,30 @@ def _cross_check(facts: Facts, note: Callable[[str, str, str], None]) -> None:
         note("protected_identities.toml", handle, f"the handle {handle} belongs to two identities")
     for account_id in _repeated(a for i in facts.identities for a in i.account_ids):
         note("protected_identities.toml", account_id, f"the account {account_id} belongs to two identities")
+    for one, other in _overlapping(facts.consents):
+        # Whoever ends one of the two would believe that the consent is gone.
+        reason = f"two consents of {one.subject or one.advertiser} for {one.account_id} say the same of the same time"
+        note("consents.toml", str(other.from_), f"{reason}, from {one.from_} and from {other.from_} on")
     for name in _repeated(b.name for b in facts.banks):
         note("hash_banks.toml", name, f"two banks are called {name}")
     for name in _repeated(p.name for p in facts.prints):
         note("text_prints.toml", name, f"two prints are called {name}")
-    for one in facts.prints:
-        if one.text:
-            note(
-                "text_prints.toml",
-                one.name,
-                f"the print {one.name} must not hold its text; keep its shingles only",
-            )
+    for held in facts.prints:
+        if held.text:
+            reason = f"the print {held.name} must not hold its text; keep its shingles only"
+            note("text_prints.toml", held.name, reason)
+
+
+def _overlapping(consents: Iterable[Consent]) -> Iterator[tuple[Consent, Consent]]:
+    """Consents that say the same, of which one begins while another still holds."""
+    latest: dict[tuple[str | None, ...], Consent] = {}
+    for one in sorted(consents, key=lambda consent: consent.starts_at):
+        key = (one.subject, one.advertiser, one.account_id, one.scope, one.media_sha256)
+        before = latest.get(key)
+        if before is not None and one.starts_at < before.ends_at:
+            yield before, one
+        if before is None or one.ends_at > before.ends_at:
+            latest[key] = one
 
 
 def _repeated(values: Iterable[T]) -> list[T]:
@@ -361,13 +380,22 @@ def _repeated(values: Iterable[T]) -> list[T]:
 
 
 def _moment(value: date | datetime, zone: str, *, ends: bool = False) -> datetime:
-    """A moment in UTC; of a date the local day's first, or with `ends` the one after its last."""
-    if not isinstance(value, datetime):
-        value = datetime.combine(value + timedelta(days=1) if ends else value, time())
-    return (value if value.tzinfo else value.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
+    """A moment in UTC; of a date the local day's first, or with `ends` the one after its last.
+
+    The first and the last of all days, which people write for "always" and "for ever", end where time does.
+    """
+    try:
+        if not isinstance(value, datetime):
+            value = datetime.combine(value + timedelta(days=1) if ends else value, time())
+        return (value if value.tzinfo else value.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC) if value.year == MINYEAR else datetime.max.replace(tzinfo=UTC)
 
 
 def _local_day(value: date | datetime, zone: str) -> date:
     if not isinstance(value, datetime):
         return value
-    return value.astimezone(ZoneInfo(zone)).date() if value.tzinfo else value.date()
+    try:
+        return value.astimezone(ZoneInfo(zone)).date() if value.tzinfo else value.date()
+    except OverflowError:
+        return value.date()

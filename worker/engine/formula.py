@@ -163,6 +163,8 @@ def _atom(token: str) -> Atom:
     name, at, scope = token.partition("@")
     if at and scope not in SCOPES:
         raise FormulaError(f"{token}: unknown scope; one of {', '.join(SCOPES)}")
+    if at and name.startswith(FLAG):
+        raise FormulaError(f"{token}: a flag says how the anchor is used; it has no scope")
     if name.startswith(FLAG) and name.removeprefix(FLAG) not in FLAGS:
         raise FormulaError(f"{name}: unknown flag; one of {', '.join(sorted(FLAG + flag for flag in FLAGS))}")
     if "." not in name:

@@ -47,7 +47,8 @@ def consequence_of(action: Enforcement) -> str:
 def found_in(action: Enforcement) -> str:
     """What was found and where, in words, without repeating the text."""
     found = []
-    for item in action.evidence[:5]:
+    told = [item for item in action.evidence if item.detail] or list(action.evidence)
+    for item in told[:5]:
         what = item.detail or item.signal
         place = f" (characters {item.start} to {item.end})" if item.start is not None else ""
         found.append(f"{what} in {item.field}{place}")

@@ -129,6 +129,9 @@ class Finding(_Strict):
     forced: bool = False
     at_risk: bool = False
     computed: bool = False
+    languages: tuple[
+        str, ...
+    ] = ()  # of the anchor's own words, whatever the post is said to be in; empty: any
 
 
 class _Modifier(_Strict):
@@ -233,6 +236,16 @@ class Policy(_Strict):
         for modifier in (*self.support, *self.excuses):
             if unknown := set(modifier.findings) - set(names):
                 raise ValueError(f"{modifier.condition}: no finding is called {', '.join(sorted(unknown))}")
+        conditions = {excuse.condition for excuse in self.excuses}
+        for finding in self.findings:
+            if unknown := set(finding.waives) - conditions:
+                raise ValueError(
+                    f"finding {finding.name} waives {', '.join(sorted(unknown))}, which is no excuse of this policy"
+                )
+            if "*" not in self.languages and (foreign := set(finding.languages) - set(self.languages)):
+                raise ValueError(
+                    f"finding {finding.name}: the policy does not cover {', '.join(sorted(foreign))}"
+                )
         if unused := caps - {support.group for support in self.support}:
             raise ValueError(f"groups: no support belongs to {', '.join(sorted(unused))}")
         return self

@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Collection, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
 from typing import cast
 
@@ -55,6 +56,10 @@ class Pack:
     facts: Facts = field(default_factory=Facts)
 
 
+class UnknownPolicyError(PackError):
+    """A policy was asked for that the pack does not hold; the problem names the nearest that it does."""
+
+
 class _PackFile(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -76,11 +81,12 @@ def load_pack(
     A pack is `pack.toml`, a folder for each policy and the folder `facts`. A rule is the `rule.py` in the policy's
     folder, or, when a pack has only data, the one that ships with the worker; where there is neither, the
     policy's own `findings` are scored. `cache_dir` keeps compiled expressions; `backend` is `auto`, `hyperscan` or `re2`.
-    `extra_terms` are further lists, `(signal name, terms)`. `only` takes these policies alone, for whoever works on
-    one. `fixtures` are stand-ins that a file of cases adds.
+    `extra_terms` are further lists, `(signal name, terms)`. `only` takes these policies alone, by id or by the
+    name of their folder, for whoever works on one. `fixtures` are stand-ins that a file of cases adds.
 
     Raises:
       PackError: with every problem found; nothing is half loaded.
+      UnknownPolicyError: `only` names what the pack does not hold.
     """
     root = (path or DEFAULT_PACK).resolve()
     problems: list[Problem] = []
@@ -91,11 +97,8 @@ def load_pack(
             problems.append(Problem(folder / "policy.toml", None, "is missing, but the folder has a rule.py"))
     if not folders and not problems:
         problems.append(Problem(root, None, "holds no policy: expected folders with a policy.toml"))
-    if only is not None:
-        unknown = set(only) - {folder.name.replace("_", "-") for folder in folders}
-        for name in sorted(unknown):
-            problems.append(Problem(root, None, f"holds no policy {name}"))
-        folders = [folder for folder in folders if folder.name.replace("_", "-") in only]
+    if only is not None and folders:
+        folders = _chosen(root, folders, only)
     facts = load_facts(root / "facts", problems)
     if fixtures is not None:
         facts = merge(facts, fixtures)
@@ -132,6 +135,21 @@ def load_pack(
     return Pack(about.id, _sha256(root), about.rules_date, policies, bank, root, facts)
 
 
+def _chosen(root: Path, folders: Sequence[Path], only: Collection[str]) -> list[Path]:
+    """The folders of these policies."""
+    held = {folder.name.replace("_", "-"): folder for folder in folders}
+    wanted = dict.fromkeys(name.replace("_", "-") for name in only)
+    problems = []
+    for name in wanted:
+        if name not in held:
+            near = get_close_matches(name, held, n=1)
+            meant = f'; did you mean "{near[0]}"?' if near else f"; it holds {', '.join(held)}"
+            problems.append(Problem(root, None, f'holds no policy "{name}"{meant}'))
+    if problems:
+        raise UnknownPolicyError(problems)
+    return [folder for name, folder in held.items() if name in wanted]
+
+
 def _load_policy(folder: Path, problems: list[Problem]) -> LoadedPolicy | None:
     file = folder / "policy.toml"
     policy = read_toml(file, Policy, problems)
@@ -149,7 +167,7 @@ def _load_policy(folder: Path, problems: list[Problem]) -> LoadedPolicy | None:
         return None
     try:
         rule = _rule_class(folder)(policy)
-    except Exception as error:  # noqa: BLE001  # a rule is foreign code: its fault is a problem of the pack
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # a rule is foreign code: its fault is the pack's
         reason = f"the rule cannot be made: {type(error).__name__}: {error}"
         problems.append(Problem(folder / "rule.py", _line_of_error(folder / "rule.py", error), reason))
         return None
@@ -189,7 +207,7 @@ def _line_of(file: Path, needle: str) -> int | None:
     )
 
 
-def _line_of_error(file: Path, error: Exception) -> int | None:
+def _line_of_error(file: Path, error: BaseException) -> int | None:
     """The line of a rule's file at which it cannot be read, or from which it raised."""
     if isinstance(error, SyntaxError):
         return error.lineno

@@ -19,6 +19,7 @@ from worker.signals.view import Hit, Signals
 
 MAX_CANDIDATES = 64  # a finding; a text that repeats itself must not cost more
 NEAR = 120  # code points
+_NONE: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +138,8 @@ class ScoredRule:
         hits = list(islice(self.hits_of(finding, subject, signals, context), MAX_CANDIDATES))
         seen: set[tuple[object, ...]] = set()
         for hit in hits:
+            if finding.languages and not (hit.languages or _NONE).intersection(finding.languages):
+                continue
             if formula is not None and not around.holds(formula, hit, finding.within):
                 continue
             if len(hits) > 1:
@@ -185,6 +188,7 @@ class ScoredRule:
             found.setdefault(key, item)
 
         prefix = self.policy.id
+        named_findings = {f"{prefix}.{one.finding.name}" for one in weighed}
         for one in weighed[:8]:
             named = replace(one.hit, signal=f"{prefix}.{one.finding.name}")
             detail = f"{one.finding.title} ({one.hit.detail})" if one.hit.detail else one.finding.title
@@ -192,7 +196,8 @@ class ScoredRule:
             add(signals.evidence(one.hit))
             for hit in (*one.because, *(hit for effect in one.support for hit in effect.hits)):
                 add(signals.evidence(hit))
-        order = sorted(found.values(), key=lambda item: item.score, reverse=True)[:24]
+        # What was found goes before what supports it: evidence that leaves the finding out explains nothing.
+        order = sorted(found.values(), key=lambda item: (item.signal not in named_findings, -item.score))[:24]
         return tuple(
             sorted(order, key=lambda item: (item.field, item.start or 0, item.end or 0, item.signal))
         )

@@ -128,6 +128,7 @@ class SignalBank:
         self._entries = [*self._gate_terms.values(), *self._context_terms.values()]
         self._splits = frozenset(index for index, term in enumerate(self._gate_terms) if term in SPLITS)
         self._cues = {index: cues()[term] for index, term in enumerate(self._gate_terms) if term in cues()}
+        self._edge_cues = {cue.strip(): at_play for cue, at_play in cues().items() if cue.startswith(" ")}
         self._anywhere = self._indexes(lambda entry: not entry.whole)
         self._vocabulary = DEFAULT_VOCABULARY.including(self._words)
         self.names: frozenset[str] = frozenset(
@@ -331,14 +332,14 @@ class SignalBank:
         """The languages at play in a text that is said to be in one, None for all: nobody knows which."""
         if lang is None:
             return None
-        known, marks = cues(), self._cues
         at_play = {lang}
         for index, _, _ in literals:
-            if index in marks:
-                at_play |= marks[index]
+            if index in self._cues:
+                at_play |= self._cues[index]
         # Cues carry the blanks around them, which the first and the last word lack.
         for word in (text[: text.find(" ")], text[text.rfind(" ") + 1 :]):
-            at_play |= known.get(f" {word} ", _NONE)
+            if word in self._edge_cues:
+                at_play |= self._edge_cues[word]
         return at_play
 
     def _scan_variant(
@@ -419,7 +420,7 @@ class SignalBank:
                 if entry.name != name or not entry.covers(lang):
                     continue
                 if not entry.whole or is_whole(text, start, end):
-                    hits.append(Hit(name, scan.field, start, end, entry.score, entry.detail, scan.variant))
+                    hits.append(_hit(entry, scan, start, end))
         passes = (
             (self._expressions, self._rules, scan.expressions, _REWORK),
             (self._context, self._context_rules, scan.context, 0),
@@ -429,7 +430,10 @@ class SignalBank:
                 entry = entries[index - offset]
                 if entry.name == name and entry.covers(lang):
                     for start, end in expressions.spans(index, text):
-                        hits.append(
-                            Hit(name, scan.field, start, end, entry.score, entry.detail, scan.variant)
-                        )
+                        hits.append(_hit(entry, scan, start, end))
         return hits
+
+
+def _hit(entry: Entry, scan: FieldScan, start: int, end: int) -> Hit:
+    """What a term or an expression reports where it matched."""
+    return Hit(entry.name, scan.field, start, end, entry.score, entry.detail, scan.variant, entry.languages)

@@ -34,6 +34,7 @@ class Observing:
         self._gates = _with_questions(
             [one for one in ready if gates is None or not one.names.isdisjoint(gates)]
         )
+        self._plain_gates = tuple(pair for pair in self._gates if pair[1].on_plain_posts)
         self._context = _with_questions(
             [one for one in ready if gates is not None and one.names.isdisjoint(gates)]
         )
@@ -44,7 +45,9 @@ class Observing:
         Names of an observer that failed are added to `failed`.
         """
         hits = None
-        for applies, observer in self._gates:
+        post = subject.post
+        plain = post is not None and not post.media and subject.report is None
+        for applies, observer in self._plain_gates if plain else self._gates:
             if applies(subject):
                 hits = self._observe(observer, subject, failed, hits or [])
         return hits

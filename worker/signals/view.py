@@ -15,7 +15,8 @@ class Hit:
 
     `start` and `end` are half-open code points of the *canonical* text that `variant` names (0: folded
     text; 1: with obfuscation undone; see `worker.signals.canonical`), both None for a measurement
-    without a place. `score` is what the policy file or the detector gives it.
+    without a place. `score` is what the policy file or the detector gives it. `languages` are those that the term or
+    expression was written for, None for any.
     """
 
     signal: str
@@ -25,6 +26,7 @@ class Hit:
     score: float = 1.0
     detail: str = ""
     variant: int = 0
+    languages: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,3 +119,15 @@ def test_an_empty_variable_means_the_bundled_pack(
 ) -> None:
     monkeypatch.setenv("MODERATOR_POLICIES", "")
     assert moderator("policies", "list", "--json").json["pack"] != "plain-1"
+
+
+@pytest.mark.parametrize("command", ["lint", "test"])
+def test_a_policy_that_is_not_there_is_a_mistake_in_usage(moderator: Moderator, command: str) -> None:
+    ran = moderator("policies", command, "--only", "illegal-good")
+    assert ran.code == 2
+    assert 'did you mean "illegal-goods"?' in ran.err
+    assert "cannot be loaded" not in ran.err
+
+
+def test_one_policy_is_tested_by_the_name_of_its_folder(moderator: Moderator) -> None:
+    assert moderator("policies", "test", "--only", "illegal_goods").code == 0

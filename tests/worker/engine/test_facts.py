@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +116,23 @@ def test_a_consent_holds_for_its_account_in_its_time() -> None:
     assert not consent.holds("u1", datetime(2025, 12, 31, 23, 59, tzinfo=UTC))
     assert not consent.holds("u2", datetime(2026, 2, 1, tzinfo=UTC))
     assert Consent.model_validate(CONSENT).holds("u1", datetime(2036, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    "until", [date.max, datetime.max, datetime(9999, 12, 31, 23, 59, tzinfo=timezone(timedelta(hours=-8)))]
+)
+def test_a_consent_until_the_last_of_all_days_holds_for_ever(until: date) -> None:
+    consent = Consent.model_validate({**CONSENT, "from": date.min, "until": until})
+    assert consent.holds("u1", datetime(9000, 1, 1, tzinfo=UTC))
+    assert consent.holds("u1", datetime(1970, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("zone", ["America/Los_Angeles", "Asia/Tokyo"])
+def test_an_event_that_never_closes_is_not_over(zone: str) -> None:
+    made = event(opens=date.min, closes=date.max, timezone=zone)
+    assert not made.is_over(datetime(9000, 1, 1, tzinfo=UTC))
+    assert (made.first_day, made.last_day) == (date.min, date.max)
+    assert event(closes=datetime.max.replace(tzinfo=UTC), timezone=zone).last_day == date.max
 
 
 @pytest.mark.parametrize(
@@ -311,3 +328,15 @@ def test_shipped_identities_have_placeholder_accounts_and_are_no_persons(shipped
 
 def test_nothing_else_is_shipped(shipped: Facts) -> None:
     assert (shipped.consents, shipped.banks, shipped.prints) == ((), (), ())
+
+
+def test_consents_that_say_the_same_of_the_same_time_are_a_fault(tmp_path: Path) -> None:
+    ended = _toml("consent", {**CONSENT, "until": date(2026, 12, 31)})
+    opened = _toml("consent", {**CONSENT, "from": date(2026, 6, 1)})
+    renewed = _toml("consent", {**CONSENT, "from": date(2027, 1, 1)})
+    other = _toml("consent", {**CONSENT, "scope": "posts"})
+    assert load(tmp_path, consents=ended + renewed + other)[1] == []
+    (problem,) = load(tmp_path, consents=ended + opened)[1]
+    assert problem.startswith("consents.toml:")
+    assert "two consents of Shoes for u1" in problem
+    assert "from 2026-01-01 and from 2026-06-01 on" in problem

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.worker.engine.helpers import CACHE
-from worker.engine.registry import Pack, load_pack
+from worker.engine.registry import Pack, UnknownPolicyError, load_pack
 from worker.engine.tomlfile import PackError, Problem
 
 PACK_TOML = 'id = "made-1"\nrules_date = 2026-11-23\n'
@@ -341,3 +341,25 @@ def test_policies_stand_in_the_contracts_order(pack: Pack) -> None:
 def test_extra_terms_become_signals(make: MakePack) -> None:
     pack = load_pack(make(), cache_dir=CACHE, extra_terms=[("extra.words", ["wibble"])])
     assert "extra.words" in pack.signals.names
+
+
+def test_a_rule_that_ends_the_process_is_refused_with_its_line(make: MakePack) -> None:
+    (problem,) = refused(make({"violence/rule.py": "import sys\n\nsys.exit(3)\n"}))
+    assert (problem.file.name, problem.line) == ("rule.py", 3)
+    assert "SystemExit: 3" in problem.reason
+
+
+def test_a_policy_is_chosen_by_its_id_or_its_folder() -> None:
+    for name in ("illegal-goods", "illegal_goods"):
+        pack = load_pack(only={name}, backend="re2")
+        assert [loaded.policy.id for loaded in pack.policies] == ["illegal-goods"]
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("illegal-good", 'did you mean "illegal-goods"?'), ("zzz", "it holds abuse-harassment, ")],
+)
+def test_a_policy_that_the_pack_does_not_hold_is_named_with_the_nearest(name: str, hint: str) -> None:
+    with pytest.raises(UnknownPolicyError) as caught:
+        load_pack(only={name}, backend="re2")
+    assert f'holds no policy "{name}"; {hint}' in str(caught.value)

@@ -104,3 +104,8 @@ def test_how_far_a_day_is_from_the_event() -> None:
     assert days_apart("--11-07", VOTE, NOW) == 2
     assert days_apart("--04-05", VOTE, NOW) > 100
     assert days_apart("next-week", VOTE, NOW) == 0
+
+
+def test_an_event_of_the_last_of_all_days_has_no_day_after_it() -> None:
+    event = _event("US", "Harbour vote", date(9999, 12, 30))
+    assert fits("---30", event, NOW)

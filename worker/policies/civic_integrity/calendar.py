@@ -17,7 +17,8 @@ from worker.signals.canonical import canonicalise
 _PLACES = Path(__file__).parent / "places.toml"
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _DAY = timedelta(days=1)
-
+# Code points in which an event is looked for: no post is longer, though what is said of a medium may be.
+_READ = 25_000
 
 Certainty = Literal["named", "assumed", "unsure"]
 
@@ -75,7 +76,10 @@ def _padded(text: str) -> str:
 
 def mentioned(text: str) -> frozenset[str]:
     """The countries that a canonical text names, by themselves, their regions or their parties."""
-    padded = _padded(text)
+    return _countries(_padded(text))
+
+
+def _countries(padded: str) -> frozenset[str]:
     return frozenset(code for code, names in _places().names.items() if any(name in padded for name in names))
 
 
@@ -86,10 +90,11 @@ def find_event(
 
     An event's own name or alias decides, then a country; a post that names neither means the only event near whose
     voters write its language. A post that names another country means no event of the calendar.
+    Of a long text the beginning is read.
     """
     ahead = [event for event in calendar if not event.is_over(now)]
-    padded = _padded(text)
-    countries = mentioned(text)
+    padded = _padded(text[:_READ])
+    countries = _countries(padded)
     by_name = [
         event
         for event in _within(ahead, now, reach.named)
@@ -161,7 +166,9 @@ def _of_years(reading: str, event: Event) -> list[date]:
 
 def _of_months(number: int, event: Event) -> list[date]:
     """The day of the month that is next to the event: of its month, the one before or the one after."""
-    days = [event.last_day + shift * _DAY for shift in range(-31, 32)]
+    last = event.last_day.toordinal()
+    nearby = range(last - 31, min(last + 31, date.max.toordinal()) + 1)
+    days = [date.fromordinal(one) for one in nearby]
     return sorted((day for day in days if day.day == number), key=lambda day: abs(day - event.last_day))[:1]
 
 

@@ -10,21 +10,12 @@ from worker.engine.contract import RuleContext, Subject
 from worker.engine.facts import Event
 from worker.engine.policy import Finding, Policy
 from worker.engine.scored import ScoredRule
-from worker.policies.civic_integrity.calendar import (
-    Reach,
-    Reference,
-    contradicts,
-    days_apart,
-    find_event,
-    fits,
-)
+from worker.policies.civic_integrity.calendar import Reach, Reference, contradicts, days_apart, fits
+from worker.policies.civic_integrity.claims import LOCAL, TIMES, Claims
 from worker.signals.view import Hit, Signals
 
-_DATE = "time.date"
-_TIMES = (_DATE, "time.relative")
-_LOCAL = "civic-integrity.local"
 _ELECTION_DAY = "civic-integrity.day"
-_TAIL = 40  # code points after a claim in which its time may stand, within its sentence
+_CLAIMS_LIMIT = 64  # of one finding; a text that repeats itself must not cost more
 _REMOTE_METHODS = frozenset({"online", "internet", "telephone", "phone", "email", "e-mail"})
 
 
@@ -37,11 +28,11 @@ class Rule(ScoredRule):
 
     def __init__(self, policy: Policy) -> None:
         super().__init__(policy)
-        self.needs |= {*_TIMES, _LOCAL}
+        self.needs |= {*TIMES, LOCAL}
         self._value = policy.parameters
         days = self._value
         self._reach = Reach(days["named-days"], days["country-days"], days["assumed-days"])
-        self._find: dict[str, Callable[[Subject, Signals, RuleContext, Hit], Hit | None]] = {
+        self._find: dict[str, Callable[[Claims, Hit], Hit | None]] = {
             "wrong-date": self._wrong_date,
             "split-days": self._split_days,
             "moved": self._moved,
@@ -64,50 +55,52 @@ class Rule(ScoredRule):
         if any(_speaks_for(subject, event) for event in context.facts.calendar):
             return
         judge = self._find[finding.name]
-        for hit in signals.hits(*finding.anchor):
-            found = judge(subject, signals, context, hit)
+        claims = Claims(subject, signals, context, self._reach)
+        hits = signals.hits(*finding.anchor)
+        for hit in hits[:_CLAIMS_LIMIT]:
+            found = judge(claims, hit)
             if found is not None:
                 yield found
+        if len(hits) > _CLAIMS_LIMIT:
+            yield self._unknown(hits[-1], "more claims than are compared")
 
     # --- one method a finding ---------------------------------------------------------------------------------
 
-    def _wrong_date(self, subject: Subject, signals: Signals, context: RuleContext, hit: Hit) -> Hit | None:
-        times = self._times(signals, hit)
-        known = self._event(subject, signals, context, hit)
+    def _wrong_date(self, claims: Claims, hit: Hit) -> Hit | None:
+        times = claims.times(hit)
+        known = claims.event(hit)
         if known is None or not times:
             return None
         if known.certainty != "named" and all(
-            days_apart(one.detail, known.event, context.now) > self._value["far-days"] for one in times
+            days_apart(one.detail, known.event, claims.now) > self._value["far-days"] for one in times
         ):
             return None
         election_day = hit.signal == _ELECTION_DAY
-        wrong = [
-            contradicts(one.detail, known.event, context.now, election_day=election_day) for one in times
-        ]
-        return self._against(hit, known, context.now) if all(wrong) else None
+        wrong = [contradicts(one.detail, known.event, claims.now, election_day=election_day) for one in times]
+        return self._against(hit, known, claims.now) if all(wrong) else None
 
-    def _split_days(self, subject: Subject, signals: Signals, context: RuleContext, hit: Hit) -> Hit | None:
-        known = self._event(subject, signals, context, hit)
-        times = self._times(signals, hit, whole=True)
+    def _split_days(self, claims: Claims, hit: Hit) -> Hit | None:
+        known = claims.event(hit)
+        times = claims.times(hit, whole=True)
         if known is None:
             return self._unknown(hit)
-        if any(contradicts(one.detail, known.event, context.now, election_day=True) for one in times):
-            return self._against(hit, known, context.now)
+        if any(contradicts(one.detail, known.event, claims.now, election_day=True) for one in times):
+            return self._against(hit, known, claims.now)
         return None
 
-    def _moved(self, subject: Subject, signals: Signals, context: RuleContext, hit: Hit) -> Hit | None:
-        known = self._event(subject, signals, context, hit)
+    def _moved(self, claims: Claims, hit: Hit) -> Hit | None:
+        known = claims.event(hit)
         if known is None:
-            if self._is_local(signals, hit):
+            if claims.is_local(hit):
                 return None
             return self._unknown(hit)
-        times = self._times(signals, hit, whole=True)
-        if any(fits(one.detail, known.event, context.now) for one in times):
+        times = claims.times(hit, whole=True)
+        if any(fits(one.detail, known.event, claims.now) for one in times):
             return None  # the calendar knows of it
-        return self._against(hit, known, context.now)
+        return self._against(hit, known, claims.now)
 
-    def _false_method(self, subject: Subject, signals: Signals, context: RuleContext, hit: Hit) -> Hit | None:
-        known = self._event(subject, signals, context, hit)
+    def _false_method(self, claims: Claims, hit: Hit) -> Hit | None:
+        known = claims.event(hit)
         social = hit.score >= 1.0
         methods = frozenset(known.event.methods) if known is not None else frozenset()
         if not social and _REMOTE_METHODS & methods:
@@ -119,34 +112,21 @@ class Rule(ScoredRule):
                 hit, score=self._value["factor-social" if social else "factor-online"], detail=detail
             )
         detail = f"{hit.detail}; {_entry(known.event)}: ways to vote {', '.join(known.event.methods)}"
-        return replace(self._against(hit, known, context.now), detail=detail)
+        return replace(self._against(hit, known, claims.now), detail=detail)
 
-    def _discouraged(self, subject: Subject, signals: Signals, context: RuleContext, hit: Hit) -> Hit | None:
-        known = self._event(subject, signals, context, hit)
-        if known is None or known.event.opens_at > context.now + timedelta(days=14):
+    def _discouraged(self, claims: Claims, hit: Hit) -> Hit | None:
+        known = claims.event(hit)
+        if known is None or known.event.opens_at > claims.now + timedelta(days=14):
             return self._unknown(hit)
-        return self._against(hit, known, context.now)
+        return self._against(hit, known, claims.now)
 
-    def _early_winner(self, subject: Subject, signals: Signals, context: RuleContext, hit: Hit) -> Hit | None:
-        known = self._event(subject, signals, context, hit)
-        if known is None or known.event.opens_at > context.now + timedelta(days=7):
+    def _early_winner(self, claims: Claims, hit: Hit) -> Hit | None:
+        known = claims.event(hit)
+        if known is None or known.event.opens_at > claims.now + timedelta(days=7):
             return None  # a prediction, or another vote: only before the polls close is it early
-        return self._against(hit, known, context.now)
+        return self._against(hit, known, claims.now)
 
     # --- the calendar -----------------------------------------------------------------------------------------
-
-    def _event(self, subject: Subject, signals: Signals, context: RuleContext, hit: Hit) -> Reference | None:
-        """The event meant by a claim; None too for a local election."""
-        known = find_event(
-            context.facts.calendar,
-            signals.text(hit.field),
-            subject.lang,
-            context.now,
-            self._reach,
-        )
-        if known is None or (known.certainty != "named" and self._is_local(signals, hit)):
-            return None
-        return known
 
     def _against(self, hit: Hit, known: Reference, now: datetime) -> Hit:
         """The claim as evidence, with the entry that it contradicts and a score by how surely that is meant."""
@@ -157,37 +137,10 @@ class Rule(ScoredRule):
             factor = self._value[f"factor-{known.certainty}"]
         return replace(hit, score=round(hit.score * factor, 4), detail=_entry(known.event))
 
-    def _unknown(self, hit: Hit) -> Hit:
+    def _unknown(self, hit: Hit, why: str = "no event of the calendar is in reach") -> Hit:
         """The claim where the calendar has nothing to compare it with: a person looks."""
         score = round(hit.score * self._value["factor-unsure"], 4)
-        return replace(hit, score=score, detail="no event of the calendar is in reach")
-
-    def _is_local(self, signals: Signals, hit: Hit) -> bool:
-        return any(other.field == hit.field for other in signals.hits(_LOCAL))
-
-    def _times(self, signals: Signals, hit: Hit, *, whole: bool = False) -> list[Hit]:
-        """The times that belong to a claim: in it or right after it, or with `whole` anywhere in its sentence."""
-        left, right = _received(signals, hit, signals.sentence(hit))
-        if not whole and hit.start is not None and hit.end is not None:
-            left, end = _received(signals, hit, (hit.start, hit.end))
-            right = min(right, end + _TAIL)
-        placed = [
-            (_received(signals, one, (one.start, one.end)), one)
-            for one in signals.hits(*_TIMES)
-            if one.field == hit.field and one.start is not None and one.end is not None
-        ]
-        found = [(span, one) for span, one in placed if left <= span[0] < right]
-        if whole:
-            return [one for _, one in found]
-        # "Tuesday, November 3" is one time, of which the date says more; days further off are not the claim's.
-        near = [one for span, one in found if span[0] - found[0][0][1] <= 8]
-        return [one for one in near if one.signal == _DATE] or near
-
-
-def _received(signals: Signals, hit: Hit, span: tuple[int, int]) -> tuple[int, int]:
-    """A span of the hit's canonical text in the field as received: times are read before disguises are undone."""
-    item = signals.evidence(replace(hit, start=span[0], end=span[1]))
-    return item.start or 0, item.end or 0
+        return replace(hit, score=score, detail=why)
 
 
 def _entry(event: Event) -> str:

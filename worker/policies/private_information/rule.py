@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from worker.engine.contract import CLEAR, Evidence, Outcome, RuleContext, Subject, Verdict
+from worker.engine.crowding import doubted
 from worker.engine.policy import Policy
 from worker.policies.private_information.reading import digits_of, letters_of, padded_words, told_once
 from worker.signals.detection import words
@@ -117,12 +118,10 @@ class Rule:
             ):
                 if finding.score > best.score:
                     best = finding
-        score = round(min(best.score, 0.99), 4)
-        if score <= 0.0:
-            return CLEAR
-        evidence = _evidence(signals, best.hits, score)
-        violation = score >= self._policy.threshold and bool(evidence)
-        return Verdict(Outcome.VIOLATION if violation else Outcome.CLEAR, score, evidence)
+        score = round(max(0.0, min(best.score, 0.99)), 4)
+        evidence = _evidence(signals, best.hits, score) if score else ()
+        outcome = Outcome.VIOLATION if evidence and score >= self._policy.threshold else Outcome.CLEAR
+        return doubted(Verdict(outcome, score, evidence), signals, self.gate, self._policy.review.score)
 
     # --- disclosure ---------------------------------------------------------------------------------------------
 

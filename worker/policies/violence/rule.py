@@ -8,6 +8,7 @@ um"), so there the findings of `policy.toml` suffice. The stronger of both decid
 from __future__ import annotations
 
 from worker.engine.contract import Evidence, Outcome, RuleContext, Subject, Verdict
+from worker.engine.crowding import doubted
 from worker.engine.policy import Policy
 from worker.engine.scored import ScoredRule
 from worker.policies.violence.english import EnglishRule
@@ -39,6 +40,7 @@ class Rule(ScoredRule):
         """See `worker.engine.contract.RuleProcessor`."""
         found = super().evaluate(subject, signals, context)
         english = self._english.evaluate(subject, signals, context)
+        english = doubted(english, signals, EnglishRule.gate, self.policy.review.score)
         if subject.lang not in (None, "und", "en") and self.policy.covers(subject.lang):
             english = Verdict(
                 Outcome.CLEAR, min(english.score, self.policy.threshold - _BELOW), english.evidence

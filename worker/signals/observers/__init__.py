@@ -29,6 +29,11 @@ class Observer(Protocol):
         """What each of them says, in one plain sentence."""
         ...
 
+    @property
+    def on_plain_posts(self) -> bool:
+        """Whether it may apply to a post without media that no report brought: nearly all subjects are such."""
+        ...
+
     def ready(self, facts: Facts) -> bool:
         """Whether it can report anything at all with these facts; asked once for a pack."""
         ...
@@ -46,6 +51,7 @@ class PlainObserver:
     """An observer that needs no facts; `meanings` says what it reports."""
 
     meanings: Mapping[str, str]
+    on_plain_posts: bool = True
 
     @property
     def names(self) -> frozenset[str]:

@@ -14,6 +14,7 @@ class AccountObserver(PlainObserver):
     """Reports every text of a profile, or the profile itself where it has none."""
 
     meanings = MEANINGS
+    on_plain_posts = False
 
     def applies(self, subject: Subject) -> bool:
         """Accounts only."""

@@ -26,6 +26,8 @@ MEANINGS = {
     "identity.avatar": "The picture is that of a protected identity.",
     "identity.bio-named": "The bio names a protected identity.",
 }
+_NAME_READ = 300  # code points of a handle or a display name: what nobody sees beside a post misleads nobody
+_BIO_READ = 5_000
 _SHORT = 4  # characters: a shorter name stands in too many others to be looked for inside them
 _NEAR_FROM = 6  # characters from which one slip is a look-alike; from twice as many two are
 _UNSURE = 0.6  # of a name that others may rightly bear
@@ -48,6 +50,7 @@ class IdentityObserver:
     """
 
     meanings = MEANINGS
+    on_plain_posts = False
 
     @property
     def names(self) -> frozenset[str]:
@@ -113,11 +116,11 @@ def _compare(account: AccountRecord, names: _Names) -> Iterator[Hit]:
     profile = account.profile
     if profile is not None:
         if profile.handle:
-            yield from _handle(profile.handle, names)
+            yield from _handle(profile.handle[:_NAME_READ], names)
         if profile.display_name:
-            yield from _name(profile.display_name, names)
+            yield from _name(profile.display_name[:_NAME_READ], names)
         if profile.bio:
-            yield from _bio(profile.bio, names)
+            yield from _bio(profile.bio[:_BIO_READ], names)
     if account.avatar is not None and _same_picture(account.avatar, names.identity):
         yield _hit("avatar", "profile.avatar", names, "has the picture of", 1.0)
 

@@ -62,6 +62,7 @@ class MediaObserver(PlainObserver):
     """Reports on each media item, in the field `media[<index>]`, `profile.avatar` or `profile.header`."""
 
     meanings = MEANINGS
+    on_plain_posts = False
 
     def applies(self, subject: Subject) -> bool:
         """Where there is media."""

@@ -18,6 +18,7 @@ class RightsObserver(PlainObserver):
     """Reports the right that a report stands on; without the statement of good faith it stands on none."""
 
     meanings = MEANINGS
+    on_plain_posts = False
 
     def applies(self, subject: Subject) -> bool:
         """Subjects that a report of a right brought here."""

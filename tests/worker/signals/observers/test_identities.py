@@ -8,6 +8,8 @@ import pytest
 
 from tests.worker.signals.observers.helpers import account, media, observe, post, seen
 from worker.engine.facts import Avatar, Facts, Identity
+from worker.signals.folding import fold
+from worker.signals.observers import identities
 from worker.signals.observers.identities import OBSERVER
 
 PDQ = "f0" * 32
@@ -111,3 +113,22 @@ def test_posts_are_not_looked_at_and_a_pack_without_identities_is_not_ready() ->
 def test_the_detail_says_whom_it_resembles() -> None:
     [hit] = observe(OBSERVER, account({"handle": "0stranderBank"}), FACTS)
     assert hit.detail == "looks the same as the handle of Ostrander Bank"
+
+
+def test_a_name_is_read_as_far_as_anybody_sees_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+
+    def count(text: str) -> str:
+        read.append(len(text))
+        return fold(text)
+
+    monkeypatch.setattr(identities, "fold", count)
+    assert _names(handle="Ostrander_" * 5_000, display="UN " * 16_000, bio="Ostrander Bank " * 4_000) == {
+        "identity.bio-named"
+    }
+    assert max(read) <= 5_002
+    assert sorted(read)[-3] <= 302
+
+
+def test_a_protected_name_at_the_start_of_a_long_one_is_seen() -> None:
+    assert _names(display="Ostrander Bank Support" + " " * 500) == {"identity.name-stuffed"}
