@@ -230,8 +230,8 @@ class Policy(_Strict):
                 "the first rung's score must equal threshold: a violation without a rung does nothing"
             )
         names = [finding.name for finding in self.findings]
-        if len(set(names)) < len(names):
-            raise ValueError("two findings have the same name")
+        if doubled := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two findings are called {', '.join(doubled)}")
         caps = {group.name for group in self.groups}
         for modifier in (*self.support, *self.excuses):
             if unknown := set(modifier.findings) - set(names):

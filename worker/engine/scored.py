@@ -84,7 +84,7 @@ class ScoredRule:
         """
         weighed = [one for one in self.weigh(subject, signals, context) if one.score > 0.0]
         if not weighed:
-            return CLEAR
+            return self._unseen(signals) if self._is_cut_off(signals) else CLEAR
         weighed.sort(key=lambda one: -one.score)
         at_risk = next((one for one in weighed if one.finding.at_risk), None)
         if at_risk is not None and at_risk.score >= self.policy.review.score:
@@ -102,6 +102,10 @@ class ScoredRule:
             # There was more than was looked at: whoever hides one sentence among a hundred harmless ones gets a reader.
             score = max(score, self.policy.review.score)
         return Verdict(outcome, score, self._evidence(signals, weighed))
+
+    def _unseen(self, signals: Signals) -> Verdict:
+        last = signals.hits(*self.gate)[-1]
+        return Verdict(Outcome.CLEAR, self.policy.review.score, (signals.evidence(last),))
 
     def _is_cut_off(self, signals: Signals) -> bool:
         return any(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from schemas.accounts import AccountRecord
+from schemas.base import MAX_TEXT
 from schemas.posts import Post
 from schemas.reports import Report
 from worker.engine.contract import Subject
@@ -28,11 +29,12 @@ def post_subject(post: Post) -> Subject:
     fields: dict[str, str] = {}
     if post.text:
         fields["text"] = post.text
+    left = MAX_TEXT  # as much of all media together as of a post: a record may be a megabyte
     for index, item in enumerate(post.media):
-        if item.alt_text:
-            fields[f"media[{index}].alt_text"] = item.alt_text
-        if item.transcript:
-            fields[f"media[{index}].transcript"] = item.transcript
+        for name, text in (("alt_text", item.alt_text), ("transcript", item.transcript)):
+            if text and left:
+                fields[f"media[{index}].{name}"] = text[:left]
+                left -= min(left, len(text))
     return Subject(
         "post",
         post.post_id,

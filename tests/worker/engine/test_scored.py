@@ -226,7 +226,7 @@ def test_many_repeats_stay_cheap_and_say_no_more_than_one(judged: Judge) -> None
         ("", r"at least one \[\[findings\]\]"),
         (OFFER.replace("made.goods", "made.unknown"), 'needs the signal "made.unknown"'),
         (OFFER.replace('"made.sale"', '"made.sale &"'), "ends where a signal"),
-        (OFFER + OFFER, "two findings have the same name"),
+        (OFFER + OFFER, "two findings are called offer"),
         (OFFER + "[[excuses]]\nfactor = 0.5\n", "either a signal or a formula"),
         (
             OFFER + '[[excuses]]\nsignal = "is.quoted"\nfactor = 0.5\nfindings = ["ofer"]\n',

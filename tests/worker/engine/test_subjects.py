@@ -63,3 +63,20 @@ def test_a_profile_is_judged_by_its_texts() -> None:
 def test_an_account_without_a_profile_has_no_fields() -> None:
     account = AccountRecord(schema_version=1, account_id="u1", updated_at=START)
     assert account_subject(account).fields == {}
+
+
+def test_of_all_media_together_no_more_is_read_than_of_a_post() -> None:
+    media = [{"media_id": f"m{n}", "alt_text": "a" * 20_000, "transcript": "b" * 20_000} for n in range(3)]
+    post = {
+        "schema_version": 1,
+        "post_id": "1",
+        "author_id": "a",
+        "created_at": "2026-11-22T09:30:00Z",
+        "text": "x",
+    }
+    fields = post_subject(Post.model_validate({**post, "media": media})).fields
+    assert {name: len(text) for name, text in fields.items()} == {
+        "text": 1,
+        "media[0].alt_text": 20_000,
+        "media[0].transcript": 5_000,
+    }

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from worker.engine.contract import CLEAR, Evidence, Outcome, RuleContext, Subject, Verdict
-from worker.engine.crowding import doubted
 from worker.engine.policy import Policy
+from worker.policies.crowding import doubted
 from worker.policies.private_information.reading import digits_of, letters_of, padded_words, told_once
 from worker.signals.detection import words
 from worker.signals.view import Hit, Signals

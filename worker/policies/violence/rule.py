@@ -8,9 +8,9 @@ um"), so there the findings of `policy.toml` suffice. The stronger of both decid
 from __future__ import annotations
 
 from worker.engine.contract import Evidence, Outcome, RuleContext, Subject, Verdict
-from worker.engine.crowding import doubted
 from worker.engine.policy import Policy
 from worker.engine.scored import ScoredRule
+from worker.policies.crowding import doubted
 from worker.policies.violence.english import EnglishRule
 from worker.signals.view import Signals
 
