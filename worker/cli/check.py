@@ -145,17 +145,7 @@ def _verdict(judgement: Judgement) -> dict[str, Any]:
         "threshold": policy.threshold,
         "clause": policy.clause,
         "consequence": _consequence(judgement),
-        "evidence": [
-            {
-                "signal": item.signal,
-                "field": item.field,
-                "start": item.start,
-                "end": item.end,
-                "score": round(item.score, 6),
-                "detail": item.detail,
-            }
-            for item in judgement.evidence
-        ],
+        "evidence": [describe.evidence(item) for item in judgement.evidence],
     }
 
 
@@ -180,7 +170,9 @@ def _show(pack: Pack, post: Post, assessment: Assessment) -> None:
         return
     emit_table("", ["policy", "verdict", "score", "what would happen", "clause"], [_row(j) for j in shown])
     evidence = [
-        [item.signal, _place(item), f"{item.score:.2f}", item.detail] for j in shown for item in j.evidence
+        [item.signal, describe.place(item), f"{item.score:.2f}", item.detail]
+        for j in shown
+        for item in j.evidence
     ]
     if evidence:
         emit_table("", ["evidence", "where", "score", "what"], evidence)
@@ -195,7 +187,3 @@ def _row(judgement: Judgement) -> list[str | Text]:
         _consequence(judgement),
         policy.clause,
     ]
-
-
-def _place(item: Evidence) -> str:
-    return item.field if item.start is None else f"{item.field} {item.start}–{item.end}"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from worker.engine.contract import Evidence
 from worker.engine.policy import Policy, PolicyAction, Rung
 
 OUTCOME_STYLES = {
@@ -34,6 +37,23 @@ def rung(step: Rung) -> str:
 def ladder(policy: Policy) -> str:
     """Every rung on a line of its own, mildest first."""
     return "\n".join(rung(step) for step in policy.ladder)
+
+
+def place(item: Evidence) -> str:
+    """Where evidence was seen: its field, with the span when it has one."""
+    return item.field if item.start is None else f"{item.field} {item.start}–{item.end}"
+
+
+def evidence(item: Evidence) -> dict[str, Any]:
+    """Evidence as JSON."""
+    return {
+        "signal": item.signal,
+        "field": item.field,
+        "start": item.start,
+        "end": item.end,
+        "score": round(item.score, 6),
+        "detail": item.detail,
+    }
 
 
 def number(score: float | None) -> str:

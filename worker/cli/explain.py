@@ -17,7 +17,6 @@ from worker.cli.options import AsJson, OwnBroker, Policies, TopicPrefix
 from worker.cli.output import emit_json, say, stdout
 from worker.cli.packs import load
 from worker.cluster import BrokerUnreachable, ClusterError
-from worker.engine.contract import Evidence
 from worker.engine.explaining import Change, Explanation, PolicyExplanation
 from worker.engine.explaining import explain as take_apart
 from worker.engine.policy import Rung
@@ -128,23 +127,12 @@ def _policy(part: PolicyExplanation) -> dict[str, Any]:
         "uncovered_language": judgement.uncovered,
         "rung": None if part.rung is None else describe.rung(part.rung),
         "next_rung": None if part.next_rung is None else describe.rung(part.next_rung),
-        "signals": [_evidence(item) for item in part.signals],
+        "signals": [describe.evidence(item) for item in part.signals],
         "findings": [_weighed(one) for one in part.weighed],
         "without": [
             {"what": c.what, "score": round(c.score, 6), "outcome": c.outcome, "decisive": c.decisive}
             for c in part.changes
         ],
-    }
-
-
-def _evidence(item: Evidence) -> dict[str, Any]:
-    return {
-        "signal": item.signal,
-        "field": item.field,
-        "start": item.start,
-        "end": item.end,
-        "score": round(item.score, 6),
-        "detail": item.detail,
     }
 
 
@@ -215,7 +203,7 @@ def _tree(part: PolicyExplanation) -> Tree:
         tree.add(_finding(one))
     signals = tree.add("signals that it read")
     for item in part.signals:
-        signals.add(Text(f"{item.signal} {_place(item)} {item.score:.2f} {item.detail}".rstrip()))
+        signals.add(Text(f"{item.signal} {describe.place(item)} {item.score:.2f} {item.detail}".rstrip()))
     if part.changes:
         changes = tree.add("without")
         for change in part.changes:
@@ -242,7 +230,3 @@ def _change(change: Change) -> Text:
     style = "bold" if change.decisive else "dim"
     word = f", {change.outcome}" if change.decisive else ", the same outcome"
     return Text(f"{change.what}: {change.score:.2f}{word}", style=style)
-
-
-def _place(item: Evidence) -> str:
-    return item.field if item.start is None else f"{item.field} {item.start}–{item.end}"
