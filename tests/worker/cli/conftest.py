@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.worker.engine.helpers import CACHE
 from worker.cli.app import main
 
 PACK = Path(__file__).parents[2] / "packs" / "plain"
@@ -36,8 +37,9 @@ Moderator = Callable[..., Ran]
 
 
 @pytest.fixture(scope="session")
-def pattern_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("patterns")
+def pattern_cache() -> Path:
+    """The engine tests' own: what is compiled is kept by its content, and the bundled pack takes 45 seconds."""
+    return CACHE
 
 
 @pytest.fixture

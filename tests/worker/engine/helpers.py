@@ -12,7 +12,7 @@ from worker.engine.records import Judged, Record
 
 PACK = Path(__file__).resolve().parents[2] / "packs" / "plain"
 # Compiled expressions stay between runs, by their content: what all packs share alone takes a second of CPU.
-CACHE = user_cache_directory() / "expressions"
+CACHE = user_cache_directory() / "patterns"
 START = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 
 

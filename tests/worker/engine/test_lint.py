@@ -83,6 +83,7 @@ def test_unknown_dsa_code(sheet: Sheet) -> None:
 
 def test_refused_by_hyperscan(sheet: Sheet) -> None:
     pytest.importorskip("hyperscan")
+    sheet = replace(sheet, compiled=False)
     anchored = Expressions(name="plain.remove", patterns=("(?:zip$|zap) now",), source="made up")
     fine = Expressions(name="plain.remove", patterns=("zip",), source="made up")
     assert _reasons("refused-by-hyperscan", _with(sheet, expressions=(fine,))) == []
