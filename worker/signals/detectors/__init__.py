@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Sequence
 from functools import cache
 from typing import Protocol
 
+from worker.signals.parts import load_parts
 from worker.signals.view import Hit
 
 
@@ -41,15 +40,4 @@ def load_detectors() -> tuple[Detector, ...]:
     Raises:
         ValueError: two of them report the same signal.
     """
-    detectors: list[Detector] = []
-    owner: dict[str, str] = {}
-    for module in sorted(info.name for info in pkgutil.iter_modules(__path__)):
-        detector = getattr(importlib.import_module(f"{__name__}.{module}"), "DETECTOR", None)
-        if detector is None:
-            continue
-        for name in sorted(detector.names):
-            if name in owner:
-                raise ValueError(f"signal {name} is reported by detector {owner[name]} and by {module}")
-            owner[name] = module
-        detectors.append(detector)
-    return tuple(detectors)
+    return load_parts(__name__, __path__, "DETECTOR")

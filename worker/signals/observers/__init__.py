@@ -5,14 +5,13 @@ What they report has no place in a text (`start` and `end` are None) and holds i
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Mapping
 from functools import cache
 from typing import Protocol
 
 from worker.engine.contract import Subject
 from worker.engine.facts import Facts
+from worker.signals.parts import load_parts
 from worker.signals.view import Hit
 
 
@@ -70,15 +69,4 @@ def load_observers() -> tuple[Observer, ...]:
     Raises:
         ValueError: two of them report the same signal.
     """
-    observers: list[Observer] = []
-    owner: dict[str, str] = {}
-    for module in sorted(info.name for info in pkgutil.iter_modules(__path__)):
-        observer = getattr(importlib.import_module(f"{__name__}.{module}"), "OBSERVER", None)
-        if observer is None:
-            continue
-        for name in sorted(observer.names):
-            if name in owner:
-                raise ValueError(f"signal {name} is reported by observer {owner[name]} and by {module}")
-            owner[name] = module
-        observers.append(observer)
-    return tuple(observers)
+    return load_parts(__name__, __path__, "OBSERVER")
