@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from schemas.base import Count, Evidence, Id, PolicyId, Ratio, Record, Time
+from schemas.base import Count, Evidence, Id, Language, PolicyId, Ratio, Record, Time
 
-Feature = Annotated[str, Field(pattern=r"^(fp|domain|device|network|reporter|cap):.", max_length=2048)]
+Feature = Annotated[str, Field(pattern=r"^(fp|domain|device|network|reporter|cap|model):.", max_length=2048)]
 
 
 class Observation(Record):
@@ -36,7 +36,7 @@ class Finding(Record):
     finding_id: Id
     """Id of the finding; the cause in the ids of the actions that follow."""
     feature: Feature
-    """The feature that many share."""
+    """The feature that many share; `model:` and a name: what a model outside the worker said of one post."""
     account_id: Id
     """The account concerned; the record's key."""
     post_id: Id | None = None
@@ -44,10 +44,12 @@ class Finding(Record):
     policy: PolicyId | None = None
     """The policy that is concerned."""
     score: Ratio = 1.0
-    """How sure it is."""
+    """How sure it is; of a model outside the worker, its probability."""
     accounts: Count = 1
     """How many accounts share the feature."""
     evidence: Evidence = ()
     """Where it was seen; at most 32 items."""
     observed_at: Time
-    """Time of the observation that tipped the scale."""
+    """Time of the observation that tipped the scale; of a model outside the worker, of the post."""
+    lang: Language | None = None
+    """Language of the post, its primary subtag; null when nobody knows it."""

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from worker.engine.records import Judged, Output, Record
+from worker.ports import PlainJudge
 from worker.settings import Decisions, SettingsError
 
 if TYPE_CHECKING:
+    from worker.drift import Drift
     from worker.metrics import Metrics
     from worker.ports import Judge, JudgeFactory
     from worker.settings import Settings
+
+log = logging.getLogger(__name__)
 
 _FORWARDED = 10  # one record in so many
 
@@ -49,6 +54,8 @@ def engine(settings: Settings) -> JudgeFactory:
         pack = load_pack(settings.policies, cache_dir=settings.cache_dir)
     except PackError as error:
         raise JudgeError(str(error)) from error
+    if pack.models.warning is not None:
+        log.warning(pack.models.warning)
 
     def make(partition: int, partitions: int) -> Judge:
         return PartitionJudge(
@@ -56,13 +63,18 @@ def engine(settings: Settings) -> JudgeFactory:
             partition,
             partitions,
             publish_all=settings.decisions is Decisions.ALL,
+            ask=bool(settings.model_url),
         )
 
     return make
 
 
-def report(judges: Iterable[Judge], metrics: Metrics) -> None:
-    """Shows what the engine's judges of this process hold: accounts, actions in force, breakers, the pack."""
+def report(judges: Iterable[Judge], metrics: Metrics, drift: Drift) -> str:
+    """Shows what the engine's judges of this process hold: accounts, actions in force, breakers, the pack, its models.
+
+    Returns:
+        How its models are, in a few words.
+    """
     from worker.engine.judge import PartitionJudge
 
     accounts = actions = 0
@@ -85,7 +97,18 @@ def report(judges: Iterable[Judge], metrics: Metrics) -> None:
         metrics.set_degraded(policy, fails)
     if pack is not None:
         status = {str(each.policy.id): str(each.policy.status) for each in pack.policies}
-        metrics.set_pack(pack.id, pack.sha256, policies=status, signals=pack.signals.names)
+        names = (
+            pack.signals.names
+            if pack.models.cascade is None
+            else pack.signals.names | pack.models.cascade.names
+        )
+        metrics.set_pack(pack.id, pack.sha256, policies=status, signals=names)
+        metrics.set_models(pack.models.degraded)
+        if pack.models.cascade is not None:
+            drift.report(pack.models.cascade, metrics)
+        if pack.models.sha256:
+            return pack.models.warning or "loaded"
+    return "none in this pack"
 
 
 def forwarding(settings: Settings) -> JudgeFactory:
@@ -97,7 +120,7 @@ def forwarding(settings: Settings) -> JudgeFactory:
     return make
 
 
-class _Forwarder:
+class _Forwarder(PlainJudge):
     def __init__(self, partition: int) -> None:
         self.partition_record: dict[str, Any] = {}
         self._key = b"p:%d" % partition

@@ -154,6 +154,22 @@ class Metrics(Collector):
             self._observe(("moderator_batch_seconds", "judge"), judge_seconds, 1)
             self._observe(("moderator_batch_seconds", "publish"), publish_seconds, 1)
 
+    def observe_model(self, queue_seconds: float, read_seconds: float) -> None:
+        """The second model read what it was asked for in one slice of a batch, after waiting for its thread."""
+        with self._lock:
+            self._observe(("moderator_model_seconds", "queue"), queue_seconds, 1)
+            self._observe(("moderator_model_seconds", "read"), read_seconds, 1)
+
+    def observe_endpoint(self, result: str, seconds: float) -> None:
+        """One request to an operator's model: how it ended and how long it took."""
+        self.count("moderator_endpoint_requests_total", result)
+        with self._lock:
+            self._observe(("moderator_endpoint_seconds",), seconds, 1)
+
+    def set_endpoint_open(self, is_open: bool) -> None:
+        """Whether an operator's model is not asked because it failed too often."""
+        self._set(("moderator_endpoint_open",), float(is_open))
+
     def observe_end_to_end(self, seconds: float, count: int = 1) -> None:
         """`count` records with actions, each `seconds` from the broker's append to the committed action.
 
@@ -197,6 +213,16 @@ class Metrics(Collector):
     def set_degraded(self, policy: str, degraded: bool) -> None:
         """Whether a rule keeps failing; its posts go to review."""
         self._set(("moderator_rule_degraded", policy), float(degraded))
+
+    def set_models(self, degraded: Iterable[str]) -> None:
+        """The models that are missing; what they would have said is not known."""
+        missing = frozenset(degraded)
+        for model in LABEL_SETS["model"].values:
+            self._set(("moderator_model_degraded", model), float(model in missing))
+
+    def set_drift(self, model: str, policy: str, index: float) -> None:
+        """How far a model's scores for a policy have moved from those of ordinary texts."""
+        self._set(("moderator_model_drift_ratio", model, policy), max(0.0, index))
 
     def set_breaker(self, policy: str, kind: str, is_open: bool) -> None:
         """Whether a policy's actions of a kind are held for review."""

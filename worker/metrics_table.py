@@ -70,6 +70,15 @@ LABEL_SETS: dict[str, LabelSet] = {
         ("committed", "aborted", "fenced", "retried"), "how an attempt at a transaction ended"
     ),
     "error": LabelSet(("unknown_metric", "unknown_label", "bad_value"), "why a value was not counted"),
+    "model": LabelSet(("fast", "second"), "the two models of a pack"),
+    "score": LabelSet(
+        tuple(f"{tenth / 10:.1f}" for tenth in range(10)), "the lower bound of a tenth of 0..1"
+    ),
+    "unsettled": LabelSet(("unread", "failed"), "why the second model said nothing of an uncertain text"),
+    "waiting": LabelSet(("queue", "read"), "waiting for the second model's thread, and its work"),
+    "answer": LabelSet(
+        ("ok", "timeout", "error", "refused", "malformed"), "how a request to an operator's own model ended"
+    ),
     "signal": LabelSet((), "the signals that the pack in force declares, or `other`"),
     "partition": LabelSet((), "partition numbers that the worker owns"),
 }
@@ -78,6 +87,7 @@ _BATCH_SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 
 _END_TO_END_SECONDS = (
     0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0,
 )  # fmt: skip
+_REQUEST_SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 _RESTORE_SECONDS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 _BATCH_RECORDS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0)
 
@@ -105,6 +115,19 @@ TABLE: tuple[Declared, ...] = (
     Declared("moderator_signal_failures_total", "counter", "Measurements of a signal that failed.", (("signal", "signal"),)),
     Declared("moderator_breaker_open", "gauge", "1 while a policy's actions of a kind are held for review because too many came, else 0.", (_POLICY, _KIND)),
     Declared("moderator_breaker_held_total", "counter", "Actions held for review by an open breaker.", (_POLICY, _KIND)),
+    # The trained models.
+    Declared("moderator_model_texts_total", "counter", "Texts that a model scored.", (("model", "model"),)),
+    Declared("moderator_model_scores_total", "counter", "Probabilities that a model gave, by tenth; what drift shows in.", (("model", "model"), _POLICY, ("score", "score")), from_start=False),
+    Declared("moderator_model_drift_ratio", "gauge", "Population stability index of a model's scores since the start against those of ordinary texts; above 0.25 they have moved.", (("model", "model"), _POLICY), from_start=False),
+    Declared("moderator_model_unsettled_total", "counter", "Uncertain texts that went to review because the second model's share was used up, or because it failed.", (("reason", "unsettled"),)),
+    Declared("moderator_model_seconds", "histogram", "Time that a slice of a batch waited for the second model, and that it took to read it.", (("stage", "waiting"),), _BATCH_SECONDS),
+    Declared("moderator_model_degraded", "gauge", "1 while a model that the pack names is missing, else 0.", (("model", "model"),)),
+    # An operator's own model.
+    Declared("moderator_endpoint_requests_total", "counter", "Requests to an operator's own model.", (("result", "answer"),)),
+    Declared("moderator_endpoint_seconds", "histogram", "Time that a request to an operator's own model took, however it ended.", (), _REQUEST_SECONDS),
+    Declared("moderator_endpoint_dropped_total", "counter", "Uncertain texts of which an operator's own model gave no opinion: the queue was full, or requests failed."),
+    Declared("moderator_endpoint_unknown_total", "counter", "Scores of an operator's own model for policies that have no learned scale in the pack; they are ignored."),
+    Declared("moderator_endpoint_open", "gauge", "1 while an operator's own model is left alone because it kept failing, else 0."),
     # Batches, transactions, latency.
     Declared("moderator_batch_records", "histogram", "Records of a batch.", (), _BATCH_RECORDS),
     Declared("moderator_batch_seconds", "histogram", "Time to judge a batch, and to publish and commit it.", (("stage", "stage"),), _BATCH_SECONDS),

@@ -12,15 +12,17 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from worker.attempts import FIRST_NAMED, TRIED_ALONE, Mark, Suspect, Treatment, treatment
-from worker.engine.records import Judged, Record
+from worker.engine.records import Begun, Judged, Record
 
 if TYPE_CHECKING:
-    from worker.ports import Judge, Publisher, ShellMetrics
+    from worker.ports import Judge, Publisher, SecondOpinion, ShellMetrics
     from worker.transport import Batch
     from worker.watchdog import Watchdog
 
@@ -29,6 +31,7 @@ log = logging.getLogger(__name__)
 CRASHED = "crashed_worker"
 _SLICE = 250  # records judged in a row, some ten milliseconds
 
+Done = TypeVar("Done")
 Trial = Callable[[Record], Awaitable[bool]]
 
 
@@ -57,6 +60,10 @@ class Tools:
     watchdog: Watchdog
     trial: Trial  # whether a record survives being judged in a process of its own
     epoch: Callable[[], int]  # of the consumer's seeks
+    thinking: Executor  # where the second model reads
+    think_limit: float = 30.0  # seconds that it may read one slice of a batch
+    thinking_since: float | None = None  # when it began with the slice in hand, by perf_counter
+    endpoint: SecondOpinion | None = None  # an operator's own model
     now: Callable[[], float] = time.time
     fail: Callable[[BaseException], None] = field(default=lambda error: None)  # ends the process
 
@@ -194,11 +201,22 @@ class Partition:
 
     async def _all_at_once(self, topic: str, records: Sequence[Record]) -> None:
         judged, judging = Judged(), 0.0
+        begun: list[tuple[Begun, asyncio.Future[None] | None]] = []
         for start in range(0, len(records), _SLICE):
             # All partitions share one loop: without a pause, one's judging would hold up the others' transactions.
             await asyncio.sleep(0)
             began = time.perf_counter()
-            judged.add(self._judge(topic, records[start : start + _SLICE]))
+            half = self._ask(topic, partial(self.judge.begin, records[start : start + _SLICE]))
+            # What the second model is to read it reads on its own thread, while the loop goes on.
+            begun.append((half, half.think and self._think(half.think)))
+            judging += time.perf_counter() - began
+        for half, thought in begun:
+            if thought is not None:
+                await self._thought(topic, thought)
+            else:
+                await asyncio.sleep(0)
+            began = time.perf_counter()
+            judged.add(self._ask(topic, partial(self.judge.finish, half)))
             judging += time.perf_counter() - began
         began = time.perf_counter()
         await self._publish(judged, {topic: records[-1].offset + 1})
@@ -237,10 +255,38 @@ class Partition:
         await self._publish(done, offsets, marked=True)
         return records[len(careful) :]
 
+    def _think(self, think: Callable[[], None]) -> asyncio.Future[None]:
+        """Lets the second model read; its time and what it waits for a free thread are measured."""
+        asked = time.perf_counter()
+
+        def timed() -> None:
+            began = self._tools.thinking_since = time.perf_counter()
+            try:
+                think()
+            finally:
+                self._tools.thinking_since = None
+            self._tools.metrics.observe_model(began - asked, time.perf_counter() - began)
+
+        return asyncio.get_running_loop().run_in_executor(self._tools.thinking, timed)
+
+    async def _thought(self, what: str, thought: asyncio.Future[None]) -> None:
+        """Waits for the second model, however long others keep it busy, but not while it hangs."""
+        limit = self._tools.think_limit
+        while not (await asyncio.wait({thought}, timeout=limit))[0]:
+            since = self._tools.thinking_since
+            if since is not None and time.perf_counter() - since >= limit:
+                # A thread cannot be ended, only its process can.
+                self._tools.watchdog.give_up(f"{what}-{self.number}")
+                raise JudgeFailedError(f"the second model took too long over {what}")
+        try:
+            thought.result()
+        except Exception as error:  # noqa: BLE001  # it contains its own failures: this is a fault of the judge
+            raise JudgeFailedError(f"the second model raised {type(error).__name__} over {what}") from None
+
     def _judge(self, topic: str, records: Sequence[Record]) -> Judged:
         return self._ask(topic, lambda: self.judge.judge(records))
 
-    def _ask(self, what: str, judging: Callable[[], Judged]) -> Judged:
+    def _ask(self, what: str, judging: Callable[[], Done]) -> Done:
         with self._tools.watchdog.watching(f"{what}-{self.number}"):
             try:
                 return judging()
@@ -265,6 +311,8 @@ class Partition:
         end = await self.publisher.publish(judged.outputs, state, offsets)
         if end is not None:
             self.state_end = end
+        if judged.questions and self._tools.endpoint is not None:
+            self._tools.endpoint.ask(self.number, judged.questions)
         self._tools.metrics.set_last_commit(self._tools.now())
 
     @property

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from worker.engine.cases import Case, CaseFile
-from worker.engine.policy import Excuse, Expressions, Finding, Policy, PolicyAction, Rung, Support, Terms
+from worker.engine.policy import (
+    Excuse,
+    Expressions,
+    Finding,
+    Learned,
+    Policy,
+    PolicyAction,
+    Rung,
+    Support,
+    Terms,
+)
 from worker.engine.registry import LoadedPolicy
 
 _LANGUAGES = {
@@ -114,6 +124,8 @@ def _consequences(policy: Policy) -> Iterator[str]:
     yield f"- From a score of {policy.review.score:g}: a person looks at it within {policy.review.due_hours} hours."
     for rung in policy.ladder:
         yield f"- {_rung(rung)}"
+    if policy.learned is not None:
+        yield f"- {_models(policy.learned)}"
     if policy.preserve_days:
         yield f"- The record of an action is kept for {policy.preserve_days} days, even when the account is deleted."
     if policy.despite_at_risk:
@@ -132,6 +144,22 @@ def _rung(rung: Rung) -> str:
         "at_risk": "; a person looks at once and offers help",
     }
     return f"{when}: {done} ({strikes}){queue.get(rung.queue or '', '')}."
+
+
+def _models(learned: Learned) -> str:
+    """What the trained models' probability leads to."""
+    if learned.at_risk:
+        return (
+            f"Where the trained models take it for at least {learned.review:.0%} likely, a person looks and help is "
+            "offered; they never lead to a penalty."
+        )
+    steps = [f"{least:.1%} for {kind}" for kind, least in learned.steps]
+    acting = (
+        f"; to act, they need at least {_listed(steps)}" if steps else "; nothing is done on their word alone"
+    )
+    return (
+        f"Where the trained models take it for at least {learned.review:.0%} likely, a person looks{acting}."
+    )
 
 
 def _action(action: PolicyAction) -> str:

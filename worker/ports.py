@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from worker.engine.records import Judged, Output, Record
+from worker.engine.records import Begun, Judged, Output, Question, Record
 
 
 class Judge(Protocol):
@@ -26,6 +26,14 @@ class Judge(Protocol):
         """Judges one batch of one topic, in order. Raises nothing that a record can provoke."""
         ...
 
+    def begin(self, records: Sequence[Record]) -> Begun:
+        """The first half of `judge`. Where `think` of what comes back is set, call it before the other half."""
+        ...
+
+    def finish(self, begun: Begun) -> Judged:
+        """The second half of `judge`, in the order in which batches were begun."""
+        ...
+
     def expire(self, now: datetime) -> Judged:
         """What timers owe until `now` (aware, UTC)."""
         ...
@@ -33,6 +41,22 @@ class Judge(Protocol):
     def dead_letter(self, record: Record, reason: str, detail: str, attempts: int = 1) -> Judged:
         """A dead letter for a record that cannot be judged at all."""
         ...
+
+
+class PlainJudge:
+    """The two halves of a judge that has no second thoughts: all is done in `judge`."""
+
+    def judge(self, records: Sequence[Record]) -> Judged:
+        """As `Judge.judge`."""
+        raise NotImplementedError
+
+    def begin(self, records: Sequence[Record]) -> Begun:
+        """As `Judge.begin`; does nothing."""
+        return Begun(records)
+
+    def finish(self, begun: Begun) -> Judged:
+        """As `Judge.finish`; does everything."""
+        return self.judge(begun.records)
 
 
 class JudgeFactory(Protocol):
@@ -74,6 +98,17 @@ class Publisher(Protocol):
         ...
 
 
+class SecondOpinion(Protocol):
+    """Somebody outside who reads the texts of which the pack's models are unsure."""
+
+    def ask(self, partition: int, questions: Sequence[Question]) -> None:
+        """Takes questions that follow from a published batch, as far as there is room; returns at once.
+
+        Answers come back as records on `findings`, on this partition number.
+        """
+        ...
+
+
 class PublishError(RuntimeError):
     """What was to be published cannot be; the process must end without acknowledging the batch."""
 
@@ -89,6 +124,7 @@ class ShellMetrics(Protocol):
     def observe_batch(
         self, topic: str, partition: int, records: int, judge_seconds: float, publish_seconds: float
     ) -> None: ...
+    def observe_model(self, queue_seconds: float, read_seconds: float) -> None: ...
     def observe_end_to_end(self, seconds: float, count: int = 1) -> None: ...
     def observe_restore(self, seconds: float, records: int) -> None: ...
     def set_lag(self, topic: str, partition: int, records: int) -> None: ...
@@ -96,3 +132,6 @@ class ShellMetrics(Protocol):
     def set_last_commit(self, timestamp: float) -> None: ...
     def set_partitions(self, count: int) -> None: ...
     def set_loop_lag(self, seconds: float) -> None: ...
+    def count(self, metric: str, *labels: str, by: int = 1) -> None: ...
+    def observe_endpoint(self, result: str, seconds: float) -> None: ...
+    def set_endpoint_open(self, is_open: bool) -> None: ...

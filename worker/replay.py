@@ -18,7 +18,8 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from schemas.decode import DecodeError, decode
-from worker.engine.judge import ACCOUNT_OF, PartitionJudge
+from worker.engine.intake import ACCOUNT_OF
+from worker.engine.judge import PartitionJudge
 from worker.engine.records import Judged, Record
 from worker.engine.registry import Pack
 from worker.engine.state import Account

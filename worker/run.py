@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +18,13 @@ import uvloop
 from faust.types import TP
 
 from worker import app as apps
+from worker import endpoint as endpoints
 from worker import heap, judges, logs, probe
 from worker.adapters import kafka
 from worker.admin import check_topics
 from worker.agents import Ownership
 from worker.cluster import BrokerUnreachable, ClusterError
+from worker.drift import Drift
 from worker.engine.records import Judged, Record
 from worker.health import Health
 from worker.http import Endpoint, PortError
@@ -78,6 +81,8 @@ def run_worker(settings: Settings) -> int:
     try:
         # First, for it needs no broker: a fault of the pack is told whether or not one answers.
         make_judge = judges.load(settings)
+        if settings.model_url and settings.model_token_file is not None:
+            endpoints.read_token(settings.model_token_file)
         heap.settle()
         problems = check_topics(
             settings.broker,
@@ -124,6 +129,7 @@ class Worker:
         self._make_judge = make_judge
         self._metrics = metrics
         self._health = health
+        self._drift = Drift()
         self._stopping = asyncio.Event()
         self._released = False  # everything is committed and marked; nothing that fails now matters
         self._app: ShellApp | None = None
@@ -137,15 +143,21 @@ class Worker:
         partitions = await kafka.partition_count(settings, JUDGED[0])
         watchdog = Watchdog(settings.batch_limit)
         watchdog.start()
+        # One thread: the second model keeps one core busy at most, and the loop has the other.
+        thinking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="moderator-models")
         tools = Tools(
             metrics=self._metrics,
             watchdog=watchdog,
             trial=partial(self._trial, partitions),
             epoch=lambda: app.batches.epoch,
+            thinking=thinking,
+            think_limit=settings.batch_limit,
             fail=self._fail,
         )
         async with contextlib.AsyncExitStack() as stack:
+            stack.callback(thinking.shutdown, wait=False, cancel_futures=True)
             make_publisher = await self._publishers(stack)
+            tools.endpoint = endpoint = await endpoints.connect(settings, self._metrics, stack)
             ownership = Ownership(
                 settings,
                 JUDGED,
@@ -162,6 +174,7 @@ class Worker:
                     self._timers(ownership),
                     self._watch(ownership),
                     PackReader(settings, self._metrics).run(),
+                    *([endpoint.run()] if endpoint is not None else []),
                 )
             ]
             start = asyncio.create_task(self._guarded(app.start()))
@@ -249,7 +262,9 @@ class Worker:
             topic = app.batched_topics[tp.topic]
             self._metrics.set_lag(topic, tp.partition, count + waiting.get(TP(topic, tp.partition), 0))
         self._health.set_ready("partitions", True, f"owns {ownership.count}")
-        judges.report(ownership.judges(), self._metrics)
+        # Without its models the worker still judges: it says so, and stays ready.
+        models = judges.report(ownership.judges(), self._metrics, self._drift)
+        self._health.set_ready("models", True, models)
 
     async def _guarded(self, work: Awaitable[Any]) -> None:
         try:

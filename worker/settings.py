@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 PREFIX = "MODERATOR_"
 _MAX_TOPIC_NAME = 249  # Kafka's own limit
@@ -63,6 +64,12 @@ class Settings:
     max_request_size: int = 1_000_000  # bytes of one produced batch; below the topics' max.message.bytes
     log_level: str = "info"
     log_format: str = "text"  # text | json
+    model_url: str = (
+        ""  # of an operator's own model, asked about uncertain posts (docs/models.md); empty: none
+    )
+    model_timeout: float = 2.0  # a request to it may take as long
+    model_retries: int = 2  # how often a request that failed is made again
+    model_token_file: Path | None = None  # holds the bearer token that it wants; read for each request
     judge: str = "worker.judges:engine"  # module:function that makes the judges
 
     def __post_init__(self) -> None:
@@ -92,6 +99,11 @@ class Settings:
             "log_level", {"debug", "info", "warning", "error"}.__contains__, "debug, info, warning or error"
         )
         check.that("log_format", {"text", "json"}.__contains__, "text or json")
+        if self.model_url and (problem := _problem_of_url(self.model_url)):
+            # Without the value: it may hold a password.
+            raise SettingsError(f"{PREFIX}MODEL_URL: must be {problem}")
+        check.between("model_timeout", 0.05, 60.0)
+        check.between("model_retries", 0, 10)
         check.that("judge", lambda value: value.count(":") == 1, "module:function")
 
     @classmethod
@@ -175,6 +187,20 @@ def _is_prefix(value: str) -> bool:
     return len(value) + _LONGEST_TOPIC <= _MAX_TOPIC_NAME and _TOPIC_CHARACTERS.issuperset(value)
 
 
+def _problem_of_url(value: str) -> str:
+    """What a model's address must be and is not; empty when nothing is wrong."""
+    try:
+        parts = urlsplit(value)
+        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of the port or of brackets
+        return "an address, http://host:port/path or https://…"
+    if not good or not value.isprintable() or " " in value:
+        return "an address, http://host:port/path or https://…"
+    if parts.username is not None or parts.password is not None:
+        return f"an address without a name and a password; {PREFIX}MODEL_TOKEN_FILE names a file with a token"
+    return ""
+
+
 def _whole(text: str) -> int:
     try:
         return int(text)
@@ -200,11 +226,12 @@ def _folder(text: str) -> Path | None:
 _PARSERS: dict[str, Callable[[str], Any]] = {
     "policies": _folder,
     "cache_dir": _folder,
-    **dict.fromkeys(("http_port", "batch", "max_request_size"), _whole),
+    "model_token_file": _folder,
+    **dict.fromkeys(("http_port", "batch", "max_request_size", "model_retries"), _whole),
     **dict.fromkeys(
         (
             "session_timeout", "transaction_timeout", "batch_limit", "probe_limit", "expire_interval",
-            "connect_timeout", "stop_timeout", "linger",
+            "connect_timeout", "stop_timeout", "linger", "model_timeout",
         ),
         _seconds,
     ),

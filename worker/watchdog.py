@@ -68,10 +68,14 @@ class Watchdog:
             return
         began, what = work
         if self._clock() - began > self._limit:
-            self._end(
-                f"judging a batch of {what} took longer than {self._limit:g} s; the process ends, and the next "
-                "one judges the same records one by one"
-            )
+            self.give_up(what)
+
+    def give_up(self, what: str) -> None:
+        """Ends the process over a piece of work that took too long."""
+        self._end(
+            f"judging a batch of {what} took longer than {self._limit:g} s; the process ends, and the next "
+            "one judges the same records one by one"
+        )
 
     def _run(self) -> None:
         while not self._stopped.wait(_LOOK_SECONDS):

@@ -138,6 +138,37 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
         ),
     ),
     (
+        "Trained models",
+        (
+            Panel("Texts read", "Texts a second that each model scored.", "ops",
+                  ((_rate("moderator_model_texts_total", "model"), "{{model}}"),)),
+            Panel("Not settled", "Uncertain texts a second that went to review: the second model's share was used up, or it failed.", "ops",
+                  ((_seen("moderator_model_unsettled_total", "reason"), "{{reason}}"),)),
+            Panel("Time of the second model", "Time within which 99 % of slices waited for the second model, and were read.", "s",
+                  ((_quantile("0.99", "moderator_model_seconds", "stage"), "{{stage}}"),)),
+            Panel("Drift", "How far scores have moved from those of ordinary texts; above 0.25 look at them.", "none",
+                  ((_gauge("max", "moderator_model_drift_ratio", "model", "policy"), "{{model}} {{policy}}"),), decimals=2, red_above=0.25),
+            Panel("High scores", "Texts a second that a model takes for at least 0.9 likely, by policy.", "ops",
+                  ((_seen("moderator_model_scores_total", "model", "policy", where='score="0.9"'), "{{model}} {{policy}}"),)),
+            Panel("Missing models", "1 while a model that the pack names is missing.", "none",
+                  ((_gauge("max", "moderator_model_degraded", "model"), "{{model}}"),)),
+        ),
+    ),
+    (
+        "An operator's own model",
+        (
+            Panel("Requests to your model", "How requests ended, a second; nothing while MODERATOR_MODEL_URL is not set.", "ops",
+                  ((_seen("moderator_endpoint_requests_total", "result"), "{{result}}"),), 6, stack=True),
+            Panel("Time your model takes", "Half and 99 % of the requests ended within this time.", "s",
+                  ((_quantile("0.5", "moderator_endpoint_seconds"), "half"), (_quantile("0.99", "moderator_endpoint_seconds"), "99 %")), 6),
+            Panel("Opinions that are missing", "Uncertain texts a second of which your model gave no opinion, and scores for policies that have no scale "
+                  "for them.", "ops",
+                  ((_rate("moderator_endpoint_dropped_total"), "no opinion"), (_rate("moderator_endpoint_unknown_total"), "ignored scores")), 6),
+            Panel("Your model is left alone", "Workers that do not ask it because it kept failing.", "none",
+                  ((_gauge("sum", "moderator_endpoint_open"), "workers"),), 6),
+        ),
+    ),
+    (
         "Workers and state",
         (
             Panel("CPU", "Cores that each worker uses.", "none",

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from worker.engine.records import Judged, Output, Record
+from worker.ports import PlainJudge
 from worker.settings import Settings
 
 DEADLY = b"this post kills the process"
@@ -27,7 +28,7 @@ def judges(settings: Settings) -> Callable[[int, int], FragileJudge]:
     return lambda partition, partitions: FragileJudge(partition)
 
 
-class FragileJudge:
+class FragileJudge(PlainJudge):
     """See the module."""
 
     def __init__(self, partition: int) -> None:

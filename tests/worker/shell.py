@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
@@ -11,11 +12,12 @@ from worker.adapters.memory import MemoryPublisher
 from worker.engine.records import Judged, Output, Record
 from worker.metrics import Metrics
 from worker.partitions import Partition, Tools, Work
+from worker.ports import PlainJudge
 from worker.transport import Batch
 from worker.watchdog import Watchdog
 
 
-class CountingJudge:
+class CountingJudge(PlainJudge):
     """Counts the records of each account in `state`, and publishes each record's number as a decision."""
 
     def __init__(self, partition: int = 0) -> None:
@@ -77,6 +79,7 @@ class Bench:
             watchdog=Watchdog(30.0),
             trial=self._trial,
             epoch=lambda: self.epoch,
+            thinking=ThreadPoolExecutor(1),
             now=lambda: 1000.0,
             fail=self.failures.append,
         )

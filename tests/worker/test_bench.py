@@ -39,7 +39,9 @@ def test_percentiles() -> None:
 
 def test_the_cores_stages_are_all_measured() -> None:
     result = measure(400, 50, 100, PACK, None)
-    assert set(result["stages_us"]) == {"decode", "signals", "rules", "encode", "decide_and_state"}
+    assert set(result["stages_us"]) == {
+        "decode", "signals", "fast_model", "second_model", "rules", "encode", "decide_and_state",
+    }  # fmt: skip
     assert result["posts"] == 400
     assert result["cpu_seconds"] > 0
 

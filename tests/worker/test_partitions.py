@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 from tests.worker.shell import Bench, CountingJudge, records
 from worker.adapters.memory import MemoryPublisher
 from worker.attempts import Mark, Suspect
-from worker.engine.records import Judged, Output
+from worker.engine.records import Judged, Output, Question, Record
 from worker.partitions import HoleError, JudgeFailedError, Partition
 from worker.ports import PublishError
 
@@ -378,3 +378,68 @@ def test_without_transactions_the_state_says_last_what_it_has_taken_in() -> None
     asyncio.run(bench.partition.release())
     assert shell_of(bench)["done"] == {"posts": 5}
     assert shell_of(bench)["running"] is False
+
+
+class Questioned(CountingJudge):
+    """Has a question about each record."""
+
+    def judge(self, records: Sequence[Record]) -> Judged:
+        judged = super().judge(records)
+        judged.questions = [
+            Question(f"p{record.offset}", "", "u1", None, NOW, "is it?", {}) for record in records
+        ]
+        return judged
+
+
+class Asked:
+    """Keeps what it is asked, with how many batches were published by then."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.questions: list[tuple[int, str, int]] = []
+        self._bench = bench
+
+    def ask(self, partition: int, questions: Sequence[Question]) -> None:
+        published = len(self._bench.publisher.transactions)
+        self.questions += [(partition, question.post_id, published) for question in questions]
+
+
+def asking(publisher: MemoryPublisher | None = None) -> tuple[Bench, Asked]:
+    bench = Bench()
+    bench.judge = Questioned()
+    bench.publisher = publisher or bench.publisher
+    bench.tools.endpoint = asked = Asked(bench)
+    bench.partition = Partition(0, bench.judge, bench.publisher, bench.tools)
+    return bench, asked
+
+
+def test_an_operators_model_is_asked_once_the_batch_is_published() -> None:
+    bench, asked = asking()
+    run(bench, Mark(running=True), (0, 2, None))
+    assert asked.questions == [(0, "p0", 2), (0, "p1", 2), (0, "p2", 2)]
+
+
+def test_it_is_asked_about_records_that_are_judged_one_by_one_too() -> None:
+    bench, asked = asking()
+    run(bench, Mark(running=True, careful={"posts": 2}), (0, 2, None))
+    assert [post_id for _, post_id, _ in asked.questions] == ["p0", "p1", "p2"]
+
+
+def test_it_is_not_asked_about_what_could_not_be_published() -> None:
+    class Broken(MemoryPublisher):
+        async def publish(
+            self, outputs: Iterable[Output], state: Mapping[bytes, bytes | None], offsets: Mapping[str, int]
+        ) -> int | None:
+            if offsets:
+                raise PublishError("no")
+            return await super().publish(outputs, state, offsets)
+
+    bench, asked = asking(Broken())
+    run(bench, Mark(running=True), (0, 2, None))
+    assert asked.questions == []
+
+
+def test_where_nobody_is_to_be_asked_questions_go_nowhere() -> None:
+    bench, _ = asking()
+    bench.tools.endpoint = None
+    run(bench, Mark(running=True), (0, 2, None))
+    assert bench.publisher.offsets == {"posts": 3}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-CORE = ("worker/engine", "worker/signals", "worker/policies")
+CORE = ("worker/engine", "worker/learned", "worker/signals", "worker/policies")
 # What talks to the world, asks the clock, rolls dice or reads its surroundings.
 FORBIDDEN = frozenset(
     ("faust", "mode", "aiokafka", "kafka", "confluent_kafka", "socket", "ssl", "asyncio", "http", "urllib", "requests",
@@ -20,7 +20,7 @@ FORBIDDEN = frozenset(
 SHELL = frozenset(
     f"worker.{path.stem}"
     for path in (ROOT / "worker").iterdir()
-    if path.stem not in {"engine", "signals", "policies", "__init__", "__pycache__"}
+    if path.stem not in {"engine", "learned", "signals", "policies", "__init__", "__pycache__"}
 )
 
 

@@ -70,11 +70,40 @@ def test_an_option_may_be_the_plain_text_of_a_choice() -> None:
         ("LOG_LEVEL", "loud"),
         ("LOG_FORMAT", "xml"),
         ("JUDGE", "no_colon"),
+        ("MODEL_URL", "model.example/score"),
+        ("MODEL_URL", "ftp://model.example/"),
+        ("MODEL_URL", "http:///score"),
+        ("MODEL_URL", "http://model.example:port/"),
+        ("MODEL_URL", "http://[half"),
+        ("MODEL_URL", "http://model.example/two words"),
+        ("MODEL_URL", "https://ann:pass@model.example/"),
+        ("MODEL_TIMEOUT", "0"),
+        ("MODEL_RETRIES", "-1"),
+        ("MODEL_RETRIES", "1.5"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_refused_with_its_variable(name: str, text: str) -> None:
     with pytest.raises(SettingsError, match=f"MODERATOR_{name}"):
         Settings.from_environment({f"MODERATOR_{name}": text})
+
+
+def test_a_password_in_the_models_address_is_not_repeated() -> None:
+    with pytest.raises(SettingsError, match="MODERATOR_MODEL_TOKEN_FILE") as raised:
+        Settings.from_environment({"MODERATOR_MODEL_URL": "https://ann:s3cret@model.example/"})
+    assert "s3cret" not in str(raised.value)
+
+
+def test_a_model_of_the_operators_own_is_off_by_default_and_may_be_anywhere() -> None:
+    assert Settings().model_url == ""
+    settings = Settings.from_environment(
+        {
+            "MODERATOR_MODEL_URL": "https://model.example:8443/v1?a=b",
+            "MODERATOR_MODEL_TOKEN_FILE": "/run/token",
+        }
+    )
+    assert settings.model_url == "https://model.example:8443/v1?a=b"
+    assert settings.model_token_file == Path("/run/token")
+    assert Settings.from_environment(settings.to_environment()) == settings
 
 
 def test_a_child_process_gets_the_same_settings() -> None:

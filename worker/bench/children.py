@@ -108,8 +108,10 @@ async def _bare_aiokafka(broker: str, topic: str, target: str, count: int) -> di
     return result
 
 
-def fill(broker: str, topic: str, count: int, accounts: int) -> dict[str, Any]:
-    """Puts so many posts on the topic."""
+def fill(
+    broker: str, topic: str, count: int, accounts: int, uncertain: float = data.UNCERTAIN
+) -> dict[str, Any]:
+    """Puts so many posts on the topic, this share of them such that the second model reads them."""
 
     async def run() -> None:
         from aiokafka import AIOKafkaProducer
@@ -117,7 +119,7 @@ def fill(broker: str, topic: str, count: int, accounts: int) -> dict[str, Any]:
         producer = AIOKafkaProducer(bootstrap_servers=broker, linger_ms=20, max_batch_size=512 * 1024)
         await producer.start()
         try:
-            for key, value in data.posts(count, accounts, data.now()):
+            for key, value in data.posts(count, accounts, data.now(), uncertain=uncertain):
                 await producer.send(topic, value, key=key)
             await producer.flush()
         finally:

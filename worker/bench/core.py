@@ -36,7 +36,8 @@ def measure(
     """
     pack = load_pack(policies, cache_dir=cache_dir)
     chain, judge = Chain(pack.policies), PartitionJudge(pack, 0)
-    stages = dict.fromkeys(("decode", "signals", "rules", "encode"), 0.0)
+    stages = dict.fromkeys(("decode", "signals", "fast_model", "second_model", "rules", "encode"), 0.0)
+    cascade = pack.models.cascade
     whole = wall = 0.0
     outputs = 0
     _warm_up(pack, count, accounts, batch)
@@ -48,6 +49,13 @@ def measure(
         subjects = [post_subject(post) for post in posts]
         signals = pack.signals.measure(subjects)
         clock.lap("signals")
+        if cascade is not None:
+            asked = cascade.first(subjects, signals)
+            clock.lap("fast_model")
+            cascade.second(asked)
+            clock.lap("second_model")
+            cascade.settle(asked)
+            clock.lap("fast_model")
         for subject, found, post in zip(subjects, signals, posts, strict=True):
             chain.run(subject, found, post.created_at)
         clock.lap("rules")

@@ -13,7 +13,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ from worker.admin import create_topics
 from worker.cluster import connect
 from worker.demo.stage import Stage, StageError, free_port, stop
 
-PARTS = ("core", "lists", "bare", "noop", "full", "restore")
+PARTS = ("core", "lists", "bare", "noop", "full", "models", "restore")
+UNCERTAIN_SHARES = (0.01, 0.03, 0.10, 0.30)  # of the posts of which the fast model is unsure
 _SAMPLE_SECONDS = 0.1
 _STALL_SECONDS = 60.0
 _CORE_POSTS = 100_000  # enough for the core, which gives the same figure for ever more
@@ -122,6 +123,8 @@ def run(plan: Plan, broker: str | None, folder: Path, say: Say) -> Iterator[Row]
                         f"{part} {guarantee}", judge, guarantee
                     )
                     _forget_state(plan, bootstrap, prefix)
+            for share in UNCERTAIN_SHARES if "models" in plan.parts else ():
+                yield _with_uncertain(plan, bootstrap, f"{prefix}{share:g}.", share, folder, say)
             if "restore" in plan.parts:
                 say(f"restore of {_RESTORED_ACCOUNTS:,} accounts")
                 where = {"broker": bootstrap, "prefix": prefix, "partitions": plan.partitions}
@@ -213,6 +216,24 @@ def _bare(plan: Plan, broker: str, prefix: str, say: Say) -> Iterator[Row]:
         )
 
 
+def _with_uncertain(plan: Plan, broker: str, prefix: str, share: float, folder: Path, say: Say) -> Row:
+    """The full worker where the second model has this share of the posts to read, on topics of its own."""
+    say(f"full worker, exactly-once, {share:.0%} uncertain")
+    create_topics(broker, prefix, plan.partitions)
+    child(
+        "fill",
+        broker=broker,
+        topic=f"{prefix}posts",
+        count=plan.posts,
+        accounts=plan.accounts,
+        uncertain=share,
+    )
+    worker = _Worker(replace(plan, latency_seconds=0.0), broker, prefix, folder, say)
+    row = worker.measure(f"full {share:.0%} uncertain", "worker.judges:engine", "exactly-once")
+    row.details = worker.models(row.posts)
+    return row
+
+
 def _forget_state(plan: Plan, broker: str, prefix: str) -> None:
     """The next worker must judge the same posts as news: what the last one remembered goes."""
     with connect(broker) as admin:
@@ -242,6 +263,24 @@ class _Worker:
         self._folder = folder
         self._say = say
         self._port = free_port()
+        self._scrape: dict[str, float] = {}
+
+    def models(self, posts: int) -> dict[str, float]:
+        """What the second model did during `measure`: shares of the posts, milliseconds."""
+        seen = self._scrape
+        read = seen.get('moderator_model_texts_total{model="second"}', 0.0)
+        unread = seen.get('moderator_model_unsettled_total{reason="unread"}', 0.0)
+        found = {
+            "read_by_the_second_model": round(read / posts, 4),
+            "to_review_for_want_of_its_share": round(unread / posts, 4),
+        }
+        for stage in ("queue", "read"):
+            times = seen.get(f'moderator_model_seconds_count{{stage="{stage}"}}', 0.0)
+            spent = seen.get(f'moderator_model_seconds_sum{{stage="{stage}"}}', 0.0)
+            found[f"{stage}_ms_a_slice"] = round(spent / times * 1000, 2) if times else 0.0
+            if stage == "read":
+                found["ms_a_text"] = round(spent / read * 1000, 2) if read else 0.0
+        return found
 
     def measure(self, name: str, judge: str, guarantee: str) -> Row:
         log = self._folder / f"{name.replace(' ', '-')}.log"
@@ -259,6 +298,7 @@ class _Worker:
                 first, last = self._drain(stage, backlog)
                 rate = (last.records - first.records) / (last.at - first.at)
                 latency = self._latency(rate * self._plan.rate_share)
+                self._scrape = self._metrics()
                 stage.check()
                 peak = _peak_bytes(process.pid)
             finally:
@@ -320,15 +360,17 @@ class _Worker:
 
     def _records(self) -> int:
         """Posts that the worker has done, by its own metrics; 0 while it does not answer."""
+        return int(self._metrics().get('moderator_records_total{topic="posts"}', 0))
+
+    def _metrics(self) -> dict[str, float]:
+        """The worker's series with their values; empty while it does not answer."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/metrics", timeout=5) as answer:
                 text = answer.read().decode()
         except OSError:
-            return 0
-        for line in text.splitlines():
-            if line.startswith("moderator_records_total{") and 'topic="posts"' in line:
-                return int(float(line.rpartition(" ")[2]))
-        return 0
+            return {}
+        lines = (line.rpartition(" ") for line in text.splitlines() if line and line[0] != "#")
+        return {series: float(value) for series, _, value in lines}
 
     def _latency(self, rate: float) -> dict[str, float | None]:
         seconds = self._plan.latency_seconds

@@ -43,6 +43,9 @@ def evaluate(
             "--evasions", help="Judge what was caught again in every evasive spelling: much more work."
         ),
     ] = False,
+    rules_only: Annotated[
+        bool, typer.Option("--rules-only", help="Leave the trained models out: what the rules find alone.")
+    ] = False,
     only: Only = None,
     policies: Policies = None,
     json: AsJson = False,
@@ -55,7 +58,7 @@ def evaluate(
     """
     if html.is_dir() or not html.parent.is_dir():
         raise CommandError(f"--html {html}: not a file in a folder that exists", hint="Name a file to write.")
-    evaluation = Evaluation(load(policies, only or ()), evasions=evasions)
+    evaluation = Evaluation(load(policies, only or (), models=not rules_only), evasions=evasions)
     heap.settle()
     started = time.perf_counter()
     bad: list[str] = []

@@ -50,6 +50,15 @@ def run(
     batch: Annotated[
         int, typer.Option(envvar="MODERATOR_BATCH", help="Most records in one batch and transaction.")
     ] = 2000,
+    model_url: Annotated[
+        str,
+        typer.Option(
+            envvar="MODERATOR_MODEL_URL",
+            metavar="URL",
+            help="Ask your own model here about uncertain posts (docs/models.md).",
+            show_default=False,
+        ),
+    ] = "",
     log_level: Annotated[
         str, typer.Option(envvar="MODERATOR_LOG_LEVEL", help="debug, info, warning or error.")
     ] = "info",
@@ -73,6 +82,7 @@ def run(
         http_host=http_host,
         http_port=http_port,
         batch=batch,
+        model_url=model_url,
         log_level=log_level,
         log_format="json" if json else None,
     )

@@ -16,7 +16,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from schemas.base import format_time
-from worker.engine.judge import ACCOUNT_OF
+from worker.engine.intake import ACCOUNT_OF
 
 POSTS = Path(__file__).with_name("posts.jsonl")
 RECORDS = Path(__file__).with_name("records.jsonl")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,11 +20,13 @@ class Assessment:
     """What would be decided about one post by an account without a record.
 
     `judgements` holds one entry for each policy that runs, shadow ones included, in the contract's order.
+    `learned` holds the trained models' scores by policy, also those too low to matter.
     """
 
     subject: Subject
     judgements: tuple[Judgement, ...]
     ruling: Ruling
+    learned: Mapping[str, float]
 
     @property
     def outcome(self) -> str:
@@ -38,11 +40,15 @@ class Assessment:
 
     @property
     def scores(self) -> dict[str, float | None]:
-        """The score of all nineteen policies; None where a policy abstained, failed or is not in force."""
+        """The score of all nineteen policies; None where a policy abstained, failed or is not in force.
+
+        Below what any rule says, a score is what the trained models think of the text.
+        """
         scores: dict[str, float | None] = dict.fromkeys(POLICY_IDS)
         for judgement in self.judgements:
             if judgement.enforced and judgement.outcome in {"clear", "violation"}:
-                scores[judgement.loaded.policy.id] = round(judgement.score, 6)
+                policy = judgement.loaded.policy.id
+                scores[policy] = round(max(judgement.score, self.learned.get(policy, 0.0)), 6)
         return scores
 
     @property
@@ -71,11 +77,11 @@ class Assessor:
 
     def assess_subjects(self, subjects: Sequence[Subject], times: Sequence[datetime]) -> list[Assessment]:
         """The same for subjects already made (profiles too), each with the time of its record."""
-        measured = self._pack.signals.measure(subjects)
+        measured = self._pack.measure(subjects)
         results = []
         for subject, signals, time in zip(subjects, measured, times, strict=True):
             judgements = self._chain.run(subject, signals, time)
-            results.append(Assessment(subject, judgements, decide(judgements, 0)))
+            results.append(Assessment(subject, judgements, decide(judgements, 0), signals.learned or {}))
         return results
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from worker.engine.contract import ABSTAIN, CLEAR, Evidence, Outcome, RuleContext, Subject, Verdict
 from worker.engine.facts import Facts
+from worker.engine.learned import names_of, with_models
 from worker.engine.registry import LoadedPolicy
 from worker.signals.view import Signals
 
@@ -22,7 +23,8 @@ class Judgement:
     `outcome` is the verdict's, or `failed` when the rule or a signal that it needs did not work.
     `uncovered` says that the policy does not cover the subject's language; `doubtful` that a person must
     look: the score lies in the review band, or something fired in a language that the policy cannot read.
-    `at_risk` says that a person may be in danger. `asked` is False where the rule did not have to run.
+    `at_risk` says that a person may be in danger. `asked` is False where the rule did not have to run. `granted`
+    holds the kinds of action that may follow where not all may: what only a model found.
     """
 
     loaded: LoadedPolicy
@@ -33,6 +35,7 @@ class Judgement:
     doubtful: bool = False
     asked: bool = True
     at_risk: bool = False
+    granted: frozenset[str] | None = None
 
     @property
     def enforced(self) -> bool:
@@ -62,7 +65,9 @@ class Chain:
         self._facts = facts if facts is not None else Facts()
         self.policies = tuple(loaded for loaded in policies if loaded.policy.status in statuses)
         self._quiet: dict[tuple[str | None, bool], tuple[Judgement, ...]] = {}
-        self._gates = frozenset().union(*(loaded.gate for loaded in self.policies))
+        # What makes a policy look: a signal that its rule waits for, or the models' word.
+        self._wakes = tuple(loaded.gate | names_of(loaded.policy) for loaded in self.policies)
+        self._gates = frozenset().union(*self._wakes)
 
     def run(self, subject: Subject, signals: Signals, now: datetime) -> tuple[Judgement, ...]:
         """Judges a subject; one judgement a policy, in order. The same inputs give the same answer."""
@@ -73,10 +78,10 @@ class Chain:
         # Also in a post in which something fired nearly all policies have nothing to say.
         return tuple(
             silent
-            if not failed and fired.isdisjoint(loaded.gate)
+            if not failed and fired.isdisjoint(wakes)
             else self.judge(loaded, subject, signals, context)
-            for loaded, silent in zip(
-                self.policies, self.quiet(subject.lang, bool(subject.fields)), strict=True
+            for loaded, wakes, silent in zip(
+                self.policies, self._wakes, self.quiet(subject.lang, bool(subject.fields)), strict=True
             )
         )
 
@@ -103,13 +108,18 @@ class Chain:
     ) -> Judgement:
         """One policy's judgement; whatever its rule raises becomes a failure."""
         rule, policy = loaded.rule, loaded.policy
+        learned = names_of(policy)
         broken = signals.failed & rule.needs
         if broken:
             return _failed(loaded, f"the signal {min(broken)} could not be measured")
-        if signals.fired.isdisjoint(loaded.gate):
+        if signals.failed & learned:
+            return self._without_models(loaded, subject, signals, context)
+        asked = not signals.fired.isdisjoint(loaded.gate)
+        if not asked and signals.fired.isdisjoint(learned):
             return _unfired(loaded, subject.lang, bool(subject.fields))
         try:
-            verdict = rule.evaluate(subject, signals, context)
+            verdict = rule.evaluate(subject, signals, context) if asked else CLEAR
+            verdict = with_models(policy, verdict, signals, asked)
             _check(verdict, subject)
         except Exception as error:  # noqa: BLE001  # one rule's fault must not silence the others; it is counted and reviewed
             return _failed(loaded, f"the rule raised {type(error).__name__}")
@@ -130,9 +140,18 @@ class Chain:
                 return Judgement(
                     loaded, "abstain", score, evidence, uncovered=True, doubtful=score >= policy.review.score
                 )
-        return Judgement(
-            loaded, outcome, score, evidence, doubtful=outcome == "clear" and score >= policy.review.score
-        )
+        doubtful = outcome == "clear" and score >= policy.review.score
+        return Judgement(loaded, outcome, score, evidence, doubtful=doubtful, granted=verdict.granted)
+
+    def _without_models(
+        self, loaded: LoadedPolicy, subject: Subject, signals: Signals, context: RuleContext
+    ) -> Judgement:
+        """What a model failed on: what the rule is sure of stands, whatever else it says is not known to be clear."""
+        deaf = replace(loaded, policy=loaded.policy.model_copy(update={"learned": None}))
+        found = self.judge(deaf, subject, signals, context)
+        if found.outcome in {"violation", "failed"} or found.at_risk:
+            return replace(found, loaded=loaded)
+        return _failed(loaded, "a trained model failed on it")
 
 
 def _failed(loaded: LoadedPolicy, detail: str) -> Judgement:

@@ -55,6 +55,7 @@ class Verdict:
     score: float = 0.0
     evidence: tuple[Evidence, ...] = ()
     at_risk: bool = False
+    granted: frozenset[str] | None = None  # the kinds of action that this may lead to; None: all
 
 
 CLEAR = Verdict(Outcome.CLEAR)

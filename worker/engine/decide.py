@@ -44,9 +44,11 @@ NOTHING = Ruling("clear")
 def rung_of(judgement: Judgement, active_strikes: int) -> Rung:
     """The last rung of the policy's ladder that a violation's score and the account's strikes reach.
 
-    `active_strikes` counts those before this violation; a rung counts its own with them.
+    `active_strikes` counts those before this violation; a rung counts its own with them. A rung whose strictest
+    action is not granted is left out.
     """
-    ladder = judgement.loaded.policy.ladder
+    granted = judgement.granted
+    ladder = [r for r in judgement.loaded.policy.ladder if granted is None or r.strictest in granted]
     reached = ladder[0]
     for rung in ladder:
         if judgement.score >= rung.score and active_strikes + rung.strikes >= rung.active_strikes:

@@ -46,6 +46,8 @@ def differences(old: Pack, new: Pack) -> list[Difference]:
             {"id": new.id, "rules_date": str(new.rules_date)},
         ),
         *_facts(old, new),
+        *_models(old, new),
+        *_retrained(old, new),
     ]
     before = {loaded.policy.id: loaded for loaded in old.policies}
     after = {loaded.policy.id: loaded for loaded in new.policies}
@@ -187,6 +189,28 @@ def _facts(old: Pack, new: Pack) -> Iterator[Difference]:
             for pack in (old, new)
         )
         yield from _changed("pack", before, after)
+
+
+def _models(old: Pack, new: Pack) -> Iterator[Difference]:
+    before, after = (
+        {f"model file {file}": f"sha256 {sha256[:16]}" for file, sha256 in pack.models.sha256.items()}
+        for pack in (old, new)
+    )
+    yield from _changed("pack", before, after)
+
+
+def _retrained(old: Pack, new: Pack) -> Iterator[Difference]:
+    """Other weights may change the verdicts of every policy that listens to them."""
+    before, after = (_fingerprint(pack) for pack in (old, new))
+    if before != after:
+        for loaded in new.policies:
+            if loaded.policy.learned is not None:
+                yield Difference(loaded.policy.id, "trained models", before, after)
+
+
+def _fingerprint(pack: Pack) -> str | None:
+    every = "".join(f"{file} {sha256}\n" for file, sha256 in sorted(pack.models.sha256.items()))
+    return f"sha256 {hashlib.sha256(every.encode()).hexdigest()[:16]}" if every else None
 
 
 def _fact_name(fact: BaseModel) -> str:

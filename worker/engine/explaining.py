@@ -10,6 +10,7 @@ from worker.engine.chain import Chain, Judgement
 from worker.engine.contract import Evidence, Subject
 from worker.engine.decide import Ruling, decide, rung_of
 from worker.engine.formula import FLAGS
+from worker.engine.learned import names_of
 from worker.engine.policy import Rung
 from worker.engine.registry import LoadedPolicy, Pack
 from worker.engine.scored import ScoredRule, Weighed
@@ -61,7 +62,7 @@ class Explanation:
 def explain(pack: Pack, subject: Subject, now: datetime, active_strikes: int = 0) -> Explanation:
     """Judges a subject and takes the judgement apart. Costs a judgement for each signal that fired."""
     chain = Chain(pack.policies, pack.facts, drafts=True)
-    signals = pack.signals.measure([subject])[0]
+    signals = pack.measure([subject])[0]
     judgements = chain.run(subject, signals, now)
     policies = tuple(_policy(chain, j, subject, signals, now, active_strikes) for j in judgements)
     return Explanation(subject, policies, decide(judgements, active_strikes), active_strikes)
@@ -71,7 +72,7 @@ def _policy(
     chain: Chain, judgement: Judgement, subject: Subject, signals: Signals, now: datetime, strikes: int
 ) -> PolicyExplanation:
     loaded = judgement.loaded
-    fired = [name for name in sorted(loaded.rule.needs) if name in signals.fired]
+    fired = [name for name in sorted(loaded.rule.needs | names_of(loaded.policy)) if name in signals.fired]
     hits = signals.hits(*fired) if judgement.asked else ()
     weighed: Sequence[Weighed] = ()
     if judgement.asked and judgement.outcome != "failed" and isinstance(loaded.rule, ScoredRule):

@@ -9,14 +9,16 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 from schemas.accounts import AccountRecord
 from schemas.appeals import Appeal
-from schemas.base import encode, format_time
-from schemas.decode import DecodeError, decode
-from schemas.enforcement import Enforcement, RecordRef
+from schemas.base import format_time
+from schemas.coordination import Finding
+from schemas.enforcement import RecordRef
 from schemas.enforcement import Subject as SubjectRef
 from schemas.media_signals import MediaSignals
 from schemas.posts import Post
@@ -26,52 +28,54 @@ from worker.engine.breakers import Breakers
 from worker.engine.chain import Chain, Judgement
 from worker.engine.contract import Subject
 from worker.engine.dead_letters import dead_letter
-from worker.engine.decide import decide, rung_of
-from worker.engine.enforce import Case, Effects, enforce
-from worker.engine.ids import partition_of
+from worker.engine.decide import Ruling, decide, rung_of
+from worker.engine.enforce import Case, enforce
+from worker.engine.intake import ACCOUNT_OF, Intake, Rejected
 from worker.engine.ledger import Ledger
-from worker.engine.notices import action_notice, reversal_notice, support_notice
-from worker.engine.outcomes import decision_record, reversal_of, uncovered_language
-from worker.engine.records import Judged, Output, Record
+from worker.engine.model_findings import Opinions, Settled, is_opinion
+from worker.engine.outcomes import uncovered_language
+from worker.engine.publishing import Publishing
+from worker.engine.records import Begun, Judged, Record
 from worker.engine.registry import Pack
 from worker.engine.state import Account, Accounts, encode_partition
 from worker.engine.subjects import subject_of
 from worker.engine.times import EPOCH
+from worker.learned.cascade import Asked
+from worker.signals.measured import MeasuredSignals
 from worker.signals.view import Signals
 
 _MICROSECOND = timedelta(microseconds=1)
 
-ACCOUNT_OF = {
-    "posts": "author_id",
-    "accounts": "account_id",
-    "reports": "account_id",
-    "appeals": "account_id",
-    "reviews": "account_id",
-    "media.signals": "account_id",
-    "findings": "account_id",
-}
 
+@dataclass(slots=True)
+class _Begun(Begun):
+    """A batch between its two halves: what was read of each record, and what is measured on each subject."""
 
-class _Rejected(NamedTuple):
-    """What a record became that cannot be judged; its dead letter is published in the record's turn."""
-
-    reason: str
-    detail: str
+    judged: Judged
+    models: list[Any]
+    subjects: list[Subject | None]
+    signals: list[MeasuredSignals]
+    asked: Asked | None = None
 
 
 class PartitionJudge:
     """Everything that one partition number's owner knows and does.
 
     `partitions` is the topics' partition count and turns the check of each key's partition on; None (replay)
-    leaves it off. `publish_all` publishes clear and duplicate decisions too.
+    leaves it off. `publish_all` publishes clear and duplicate decisions too. `ask` collects what an operator's own
+    model is to be asked.
     """
 
     def __init__(
-        self, pack: Pack, partition: int, partitions: int | None = None, publish_all: bool = False
+        self,
+        pack: Pack,
+        partition: int,
+        partitions: int | None = None,
+        publish_all: bool = False,
+        ask: bool = False,
     ) -> None:
         self.pack = pack
         self.partition = partition
-        self.partitions = partitions
         self.publish_all = publish_all
         self.accounts = Accounts()
         self.ledger = Ledger()
@@ -80,6 +84,12 @@ class PartitionJudge:
         self.partition_record: dict[str, Any] = {"schema_version": 1, "shell": {}}
         self.failing: dict[str, bool] = {}  # whether each policy's rule failed when it was last asked
         self._chain = Chain(pack.policies, pack.facts)
+        self._out = Publishing(pack.id, self.accounts, self.ledger, publish_all)
+        self._intake = Intake(partitions, self.accounts)
+        self._opinions = Opinions(self._chain, pack.id, ask)
+        # One for each topic: only within a topic is the order of records the same in a replay.
+        cascade = pack.models.cascade
+        self._allowances = {} if cascade is None else {topic: cascade.allowance() for topic in ACCOUNT_OF}
         self._silences: dict[tuple[str, str | None, bool], int] = {}
 
     # -- state ---------------------------------------------------------------------------------------
@@ -103,21 +113,55 @@ class PartitionJudge:
         elif key == self.partition_key and value is not None:
             self.partition_record = json.loads(value)
             self.breakers.restore(self.partition_record.get("breakers", []))
+            for topic, left in self.partition_record.get("second_model", {}).items():
+                if topic in self._allowances:
+                    self._allowances[topic].restore(int(left))
 
     # -- judging -------------------------------------------------------------------------------------
 
     def judge(self, records: Sequence[Record]) -> Judged:
         """Judges one batch in order. Every record ends as one counted decision or one dead letter."""
+        begun = self.begin(records)
+        if begun.think is not None:
+            begun.think()
+        return self.finish(begun)
+
+    def begin(self, records: Sequence[Record]) -> Begun:
+        """Reads and measures a batch; only the second model has not read yet what it is to read.
+
+        Batches are begun and finished in their order; several may be begun before the first is finished.
+        """
         judged = Judged()
         for topic, times in Counter(record.topic for record in records).items():
             judged.count("moderator_records_total", topic, by=times)
-        models = [self._decode(record, judged) for record in records]
+        models = [self._intake.read(record, judged) for record in records]
         subjects = [subject_of(model) for model in models]
         asking = [subject for subject in subjects if subject is not None]
-        signals = iter(self.pack.signals.measure(asking))
-        for record, model, subject in zip(records, models, subjects, strict=True):
+        signals = self.pack.signals.measure(asking)
+        begun = _Begun(records, judged, models, subjects, signals)
+        cascade = self.pack.models.cascade
+        if cascade is not None:
+            allowances = [
+                self._allowances[record.topic]
+                for record, subject in zip(records, subjects, strict=True)
+                if subject is not None
+            ]
+            begun.asked = asked = cascade.first(asking, signals, allowances)
+            if asked.questions:
+                begun.think = partial(cascade.second, asked)
+        return begun
+
+    def finish(self, begun: Begun) -> Judged:
+        """Judges a batch that was begun, once `think` was called where it is not None."""
+        assert isinstance(begun, _Begun)
+        judged = begun.judged
+        if begun.asked is not None:
+            self._learn(begun.asked, judged)
+            self._opinions.notice(self.pack.models.cascade, begun.asked, begun.subjects)
+        signals = iter(begun.signals)
+        for record, model, subject in zip(begun.records, begun.models, begun.subjects, strict=True):
             measured = None if subject is None else (subject, next(signals))
-            if isinstance(model, _Rejected):
+            if isinstance(model, Rejected):
                 self._reject(record, model.reason, model.detail, judged)
             elif isinstance(model, Post):
                 self._post(record, model, measured, judged)
@@ -135,35 +179,24 @@ class PartitionJudge:
         self._collect(judged)
         return judged
 
-    def expire(self, now: datetime) -> Judged:
-        """Publishes a `reverse` for each action whose time is over, and drops what cannot be appealed any more.
+    def _learn(self, asked: Asked, judged: Judged) -> None:
+        """Puts what the models found onto the measurements, and counts it."""
+        cascade = self.pack.models.cascade
+        assert cascade is not None
+        cascade.settle(asked)
+        judged.count("moderator_model_texts_total", "fast", by=len(asked.texts))
+        judged.count("moderator_model_texts_total", "second", by=len(asked.readings))
+        for outcome, rows in (("unread", asked.unread), ("failed", asked.failed)):
+            if rows:
+                judged.count("moderator_model_unsettled_total", outcome, by=len(rows))
+        for model, policy, score, times in cascade.counts(asked):
+            judged.count("moderator_model_scores_total", model, policy, score, by=times)
 
-        The account's record stays as it is: whether an action is in force is told by each record's own time,
-        so a late record is judged the same whether or not this ran before it.
-        """
-        judged = Judged()
-        now_ms = (now - EPOCH) // timedelta(milliseconds=1)
-        for action in self.ledger.ended(now_ms):
-            reverse = reversal_of(action)
-            judged.outputs.append(
-                Output(f"enforcement.{action.kind}", action.account_id.encode(), encode(reverse))
-            )
-            notice = reversal_notice(reverse, self._still_suspended(reverse))
-            judged.outputs.append(Output("notices", action.account_id.encode(), encode(notice)))
-            judged.count("moderator_actions_total", action.policy, action.kind, "reverse", reverse.source)
-            judged.count("moderator_notices_total", "reversal")
+    def expire(self, now: datetime) -> Judged:
+        """Publishes what timers owe: a `reverse` for each action whose time is over."""
+        judged = self._out.expire(now)
         self._collect(judged)
         return judged
-
-    def _still_suspended(self, reverse: Enforcement) -> bool:
-        """Whether another suspension of the account stands when this one ends."""
-        if reverse.account_id not in self.accounts:
-            return False
-        end = (reverse.decided_at - EPOCH) // timedelta(milliseconds=1)
-        return any(
-            known.kind == "suspend" and known.action_id != reverse.reverses and known.stands(end)
-            for known in self.accounts.get(reverse.account_id).actions
-        )
 
     def dead_letter(self, record: Record, reason: str, detail: str, attempts: int = 1) -> Judged:
         """What the shell publishes for a record that it must not judge (again)."""
@@ -172,37 +205,6 @@ class PartitionJudge:
         return judged
 
     # -- one record ----------------------------------------------------------------------------------
-
-    def _decode(self, record: Record, judged: Judged) -> Any:
-        """The record's model, or why it becomes a dead letter."""
-        if record.topic == "policies" and record.value is None:
-            return record  # the tombstone of a pack's file
-        try:
-            decoded = decode(record.topic, record.value, record.key)
-        except DecodeError as error:
-            return _Rejected(error.reason, error.detail)
-        if decoded.unknown_fields:
-            judged.count("moderator_unknown_fields_total", record.topic, by=decoded.unknown_fields)
-        owner = ACCOUNT_OF.get(record.topic)
-        problem = None if owner is None else self._misrouted(record, getattr(decoded.model, owner))
-        if problem is not None:
-            return _Rejected("misrouted", problem)
-        return decoded.model
-
-    def _misrouted(self, record: Record, account_id: str) -> str | None:
-        """Why a record cannot belong to its account's owner, None when it does."""
-        key = account_id.encode()
-        if record.key != key and (record.key is not None or self.partitions is not None):
-            return "the key is not the id of the account that the record concerns"
-        if self.partitions is None or account_id in self.accounts:
-            return None
-        expected = partition_of(key, self.partitions)
-        if expected != record.partition:
-            return (
-                f"the key belongs to partition {expected} of {self.partitions} by murmur2, not {record.partition}: "
-                "set the producer's partitioner to murmur2_random"
-            )
-        return None
 
     def _reject(self, record: Record, reason: str, detail: str, judged: Judged, attempts: int = 1) -> None:
         judged.outputs.append(dead_letter(record, reason, detail, attempts))
@@ -214,9 +216,10 @@ class PartitionJudge:
         account, now = self._at(post.author_id, post.created_at)
         now_ms = account.clock_us // 1000
         if measured is None:
-            self._close_items(post, account, judged)
+            self._out.close_items(post, account, judged)
             account.seen(post.post_id, now_ms)  # should the post itself come later, it is gone already
-            self._settle(
+            account.delete(post.post_id, now_ms)
+            self._out.settle(
                 record,
                 SubjectRef(type="post", id=post.post_id),
                 post.author_id,
@@ -231,7 +234,7 @@ class PartitionJudge:
         if post.edit_of == post.post_id:
             key = f"{post.post_id}@{format_time(post.created_at)}"
         if account.seen(key, now_ms):
-            self._settle(
+            self._out.settle(
                 record,
                 SubjectRef(type="post", id=post.post_id),
                 post.author_id,
@@ -242,6 +245,7 @@ class PartitionJudge:
             )
             return
         self._rule(record, *measured, account, now, post.post_id, judged)
+        self._opinions.ask(measured[0], key, account, now_ms, judged)
 
     def _account(
         self, record: Record, model: AccountRecord, measured: tuple[Subject, Signals] | None, judged: Judged
@@ -251,7 +255,7 @@ class PartitionJudge:
             now = self._now(model.account_id, model.updated_at)
             self._erase(model.account_id, (now - EPOCH) // timedelta(milliseconds=1), judged)
             subject = SubjectRef(type="account", id=model.account_id)
-            self._settle(record, subject, model.account_id, "clear", now, judged)
+            self._out.settle(record, subject, model.account_id, "clear", now, judged)
             return
         account, now = self._at(model.account_id, model.updated_at)
         cause = f"{model.account_id}@{format_time(model.updated_at)}"
@@ -287,7 +291,7 @@ class PartitionJudge:
     def _later(self, record: Record, model: Any, judged: Judged) -> None:
         """Reports, appeals, reviews and media signals: nothing follows from them yet but a decision.
 
-        Packs, observations and findings concern no post or account by themselves: they are counted.
+        Something may follow from what an operator's own model said. Packs, observations and other findings concern no post or account by themselves: they are counted.
         """
         match model:
             case Report():
@@ -297,12 +301,23 @@ class PartitionJudge:
             case MediaSignals():
                 subject = SubjectRef(type="media", id=f"{model.post_id}/{model.media_id}")
                 time = model.observed_at
+            case Finding(post_id=str(post_id)) if is_opinion(model):
+                subject, time = SubjectRef(type="post", id=post_id), model.observed_at
             case _:
                 judged.count("moderator_decisions_total", record.topic, "clear")
                 return
         now = self._now(model.account_id, time)
         account = self.accounts.get(model.account_id) if model.account_id in self.accounts else None
-        self._settle(record, subject, model.account_id, "clear", now, judged, account)
+        outcome = "clear"
+        if isinstance(model, Finding) and account is not None:
+            self.accounts.touch(model.account_id)
+            opinion = self._opinions.judge(record, model, account, self.ledger, now)
+            if not isinstance(opinion, Settled):
+                self._tally(opinion.judgements, 1, judged)
+                self._conclude(record, *opinion, account, judged)
+                return
+            outcome = opinion.outcome
+        self._out.settle(record, subject, model.account_id, outcome, now, judged, account)
 
     def _rule(
         self,
@@ -331,7 +346,7 @@ class PartitionJudge:
         if not notable:
             target = SubjectRef(type=subject.kind, id=subject.id)
             uncovered = uncovered_language(subject, judgements)
-            self._settle(
+            self._out.settle(
                 record, target, subject.account_id, "clear", now, judged, account, uncovered=uncovered
             )
             return
@@ -339,91 +354,35 @@ class PartitionJudge:
         ruling = decide(judgements, account.active_strikes(now_ms))
         ref = RecordRef(topic=record.topic, partition=record.partition, offset=record.offset)
         case = Case(subject, ref, cause, now, now_ms, self.pack.id)
+        self._conclude(record, case, ruling, judgements, account, judged)
+
+    def _conclude(
+        self,
+        record: Record,
+        case: Case,
+        ruling: Ruling,
+        judgements: Sequence[Judgement],
+        account: Account,
+        judged: Judged,
+    ) -> None:
+        subject = case.subject
         effects = enforce(case, ruling, account, self.breakers, self.ledger.applied)
         target = SubjectRef(type=subject.kind, id=subject.id)
-        self._settle(
-            record, target, subject.account_id, ruling.outcome, now, judged, account,
+        self._out.settle(
+            record, target, subject.account_id, ruling.outcome, case.now, judged, account,
             judgements=judgements, effects=effects, uncovered=uncovered_language(subject, judgements),
         )  # fmt: skip
         if effects.actions:
             judged.acted.append(record.timestamp)
-        self._publish(effects, judged)
-        if ruling.at_risk and account.may_support(now_ms):
-            self._support(case, ruling.at_risk[0], judged)
-
-    # -- what follows --------------------------------------------------------------------------------
-
-    def _publish(self, effects: Effects, judged: Judged) -> None:
-        order = {"label": 0, "remove": 1, "suspend": 2}
-        for action in sorted(effects.actions, key=lambda a: order[a.kind]):
-            value = encode(action)
-            judged.outputs.append(Output(f"enforcement.{action.kind}", action.account_id.encode(), value))
-            self.ledger.add_action(action, value, effects.preserved.get(action.action_id))
-            judged.count(
-                "moderator_actions_total", action.policy, action.kind, action.operation, action.source
-            )
-        for item in effects.items:
-            value = encode(item)
-            judged.outputs.append(Output("review.queue", item.account_id.encode(), value))
-            self.ledger.add_item(item.item_id, value)
-            judged.count("moderator_review_items_total", item.policy or "none", item.reason)
-        for action in effects.actions:
-            notice = action_notice(action)
-            judged.outputs.append(Output("notices", action.account_id.encode(), encode(notice)))
-            judged.count("moderator_notices_total", notice.kind)
-        for item_id in effects.forgotten:
-            self._close(item_id, "too-many-open-items", judged)
-        for policy, kind in effects.held:
-            judged.count("moderator_breaker_held_total", policy, kind)
-
-    def _support(self, case: Case, judgement: Judgement, judged: Judged) -> None:
-        notice = support_notice(case, judgement)
-        judged.outputs.append(Output("notices", notice.account_id.encode(), encode(notice)))
-        judged.count("moderator_notices_total", notice.kind)
-
-    def _close_items(self, post: Post, account: Account, judged: Judged) -> None:
-        """The author deleted the post: what waits for a look at it is done."""
-        closed = [item_id for item_id, post_id in account.items.items() if post_id == post.post_id]
-        for item_id in closed:
-            del account.items[item_id]
-            self._close(item_id, "deleted-by-author", judged)
-
-    def _close(self, item_id: str, closed_by: str, judged: Judged) -> None:
-        item = self.ledger.close_item(item_id, closed_by)
-        if item is not None:
-            judged.outputs.append(Output("review.queue", item.account_id.encode(), encode(item)))
+        self._out.publish(effects, judged)
+        if ruling.at_risk and account.may_support(case.now_ms):
+            self._out.support(case, ruling.at_risk[0], judged)
 
     def _erase(self, account_id: str, now_ms: int, judged: Judged) -> None:
         for item_id in self.accounts.get(account_id).items:
-            self._close(item_id, "account-deleted", judged)
+            self._out.close(item_id, "account-deleted", judged)
         self.ledger.erase(account_id, now_ms)
         self.accounts.erase(account_id)
-
-    def _settle(
-        self,
-        record: Record,
-        subject: SubjectRef,
-        account_id: str,
-        outcome: str,
-        now: datetime,
-        judged: Judged,
-        account: Account | None = None,
-        *,
-        judgements: Sequence[Judgement] = (),
-        effects: Effects | None = None,
-        uncovered: str | None = None,
-    ) -> None:
-        """Counts a record's decision and publishes it when it is to be."""
-        judged.count("moderator_decisions_total", record.topic, outcome)
-        if outcome in {"clear", "duplicate"} and not self.publish_all:
-            return
-        actions = effects.actions if effects is not None else []
-        active = 0 if account is None else account.active_strikes(account.clock_us // 1000)
-        ref = RecordRef(topic=record.topic, partition=record.partition, offset=record.offset)
-        decision = decision_record(
-            ref, subject, account_id, outcome, now, self.pack.id, judgements, actions, active, uncovered
-        )
-        judged.outputs.append(Output("decisions", account_id.encode(), encode(decision)))
 
     def _tally(self, judgements: Sequence[Judgement], times: int, judged: Judged) -> None:
         for judgement in judgements:
@@ -443,7 +402,13 @@ class PartitionJudge:
     def _collect(self, judged: Judged) -> None:
         judged.state.update(self.accounts.flush())
         judged.state.update(self.ledger.flush())
-        engine = {"pack": self.pack.id, "pack_sha256": self.pack.sha256, "breakers": self.breakers.to_json()}
+        engine: dict[str, Any] = {
+            "pack": self.pack.id,
+            "pack_sha256": self.pack.sha256,
+            "breakers": self.breakers.to_json(),
+        }
+        if self._allowances:
+            engine["second_model"] = {topic: left.to_json() for topic, left in self._allowances.items()}
         if any(self.partition_record.get(key) != value for key, value in engine.items()):
             self.partition_record.update(engine)
             judged.state.update(self.partition_state())

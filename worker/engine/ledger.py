@@ -91,6 +91,11 @@ class Ledger:
         self._changed[b"x:" + item_id.encode()] = None
         return QueueItem.model_validate_json(value).model_copy(update={"closed_by": closed_by})
 
+    def open_reason(self, item_id: str) -> str | None:
+        """Why an item waits for a person, None when it is not open."""
+        value = self._items.get(item_id)
+        return None if value is None else str(from_json(value)["reason"])
+
     @property
     def applied(self) -> Set[str]:
         """The ids of all actions, those included that ended less than 20 days ago."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from itertools import pairwise
 from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -90,6 +91,12 @@ class Rung(_Strict):
     actions: Annotated[tuple[PolicyAction, ...], Field(min_length=1)]
     strikes: Annotated[int, Field(ge=0)] = 1  # added to the account's record
     queue: Literal["zero_tolerance", "at_risk"] | None = None
+
+    @property
+    def strictest(self) -> ActionKind:
+        """The strictest kind of its actions."""
+        kinds = {action.kind for action in self.actions}
+        return "suspend" if "suspend" in kinds else "remove" if "remove" in kinds else "label"
 
 
 class Review(_Strict):
@@ -185,6 +192,40 @@ class Breaker(_Strict):
     suspend: Annotated[int, Field(ge=0)] = 500
 
 
+class Learned(_Strict):
+    """What follows from the trained models' probability that a text breaks the policy (see `worker.learned`).
+
+    From `band` on, as the fast model has it, the second model is asked. Of what that one says, `review` sends to a
+    person, and `label`, `remove` and `suspend` are the probabilities from which a violation may reach the first rung
+    of the ladder with that kind of action; a kind that is left out is never reached on a model's word alone.
+    `at_risk`: the texts speak of people in danger, who are helped and never punished.
+    """
+
+    band: Score
+    review: Score
+    label: Score | None = None
+    remove: Score | None = None
+    suspend: Score | None = None
+    at_risk: bool = False
+
+    @property
+    def steps(self) -> tuple[tuple[str, float], ...]:
+        """The kinds of action with their probabilities, mildest first."""
+        kinds = (("label", self.label), ("remove", self.remove), ("suspend", self.suspend))
+        return tuple((kind, least) for kind, least in kinds if least is not None)
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        levels = [self.review, *(least for _, least in self.steps)]
+        if any(below >= above for below, above in pairwise(levels)):
+            raise ValueError("review, label, remove and suspend must rise: the stricter, the surer")
+        if not 0.0 < self.review < 1.0 or levels[-1] >= 1.0:
+            raise ValueError("probabilities lie between 0 and 1, both left out")
+        if self.at_risk and self.steps:
+            raise ValueError("a person at risk is helped: with at_risk give review alone")
+        return self
+
+
 class Policy(_Strict):
     """One policy file. The ladder is in ascending order of strictness: the last rung reached decides."""
 
@@ -206,6 +247,7 @@ class Policy(_Strict):
     preserve_days: Annotated[int, Field(ge=0)] = 0  # how long its actions outlive the account's deletion
     breaker: Breaker = Breaker()
     strike_days: Annotated[int, Field(gt=0)] = 90
+    learned: Learned | None = None
     parameters: dict[str, float] = {}
     fragments: dict[str, str] = {}
     terms: tuple[Terms, ...] = ()
@@ -229,6 +271,9 @@ class Policy(_Strict):
             raise ValueError(
                 "the first rung's score must equal threshold: a violation without a rung does nothing"
             )
+        for kind, _ in self.learned.steps if self.learned is not None else ():
+            if self.first_rung(kind) is None:
+                raise ValueError(f"learned.{kind}: no rung of the ladder has that as its strictest action")
         names = [finding.name for finding in self.findings]
         if doubled := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"two findings are called {', '.join(doubled)}")
@@ -249,6 +294,10 @@ class Policy(_Strict):
         if unused := caps - {support.group for support in self.support}:
             raise ValueError(f"groups: no support belongs to {', '.join(sorted(unused))}")
         return self
+
+    def first_rung(self, kind: str) -> Rung | None:
+        """The first rung, for an account without strikes, whose strictest action is of this kind; None without one."""
+        return next((r for r in self.ladder if not r.active_strikes and r.strictest == kind), None)
 
     def covers(self, lang: str | None) -> bool:
         """Whether a text in this language can be judged; an unknown language is judged."""

@@ -16,13 +16,15 @@ from typing import cast
 
 from pydantic import BaseModel, ConfigDict
 
-from worker.engine.contract import RuleProcessor
+from worker.engine.contract import RuleProcessor, Subject
 from worker.engine.facts import Facts, load_facts
 from worker.engine.fixtures import Fixtures, merge
 from worker.engine.policy import POLICY_IDS, Policy
 from worker.engine.scored import ScoredRule
 from worker.engine.tomlfile import PackError, Problem, read_toml
+from worker.learned.loading import Declared, Models, load_models
 from worker.signals.bank import PatternError, SignalBank
+from worker.signals.measured import MeasuredSignals
 from worker.signals.scanner import Backend
 
 DEFAULT_PACK = Path(__file__).resolve().parent.parent / "policies"
@@ -45,7 +47,10 @@ class LoadedPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """A policy pack in force: `policies` in the contract's order, `facts` that rules ask, `sha256` over all its files."""
+    """A policy pack in force: `policies` in the contract's order, `facts` that rules ask, `sha256` over all its files.
+
+    `models` are the trained models that it names, as far as they could be loaded.
+    """
 
     id: str
     sha256: str
@@ -54,6 +59,18 @@ class Pack:
     signals: SignalBank
     folder: Path
     facts: Facts = field(default_factory=Facts)
+    models: Models = field(default_factory=Models)
+
+    def measure(self, subjects: Sequence[Subject]) -> list[MeasuredSignals]:
+        """Everything that is measured on each subject, in order: signals, then the models, as much as they are unsure."""
+        measured = self.signals.measure(subjects)
+        cascade = self.models.cascade
+        if cascade is not None:
+            asked = cascade.first(subjects, measured)
+            cascade.second(asked)
+            cascade.settle(asked)
+            cascade.score(asked)
+        return measured
 
 
 class UnknownPolicyError(PackError):
@@ -65,6 +82,7 @@ class _PackFile(BaseModel):
 
     id: str
     rules_date: date
+    models: Declared | None = None
 
 
 def load_pack(
@@ -75,14 +93,16 @@ def load_pack(
     extra_terms: Sequence[tuple[str, Sequence[str]]] = (),
     only: Collection[str] | None = None,
     fixtures: Fixtures | None = None,
+    models: bool = True,
 ) -> Pack:
     """Loads the pack in a folder (default: the one that ships with the worker).
 
-    A pack is `pack.toml`, a folder for each policy and the folder `facts`. A rule is the `rule.py` in the policy's
+    A pack is `pack.toml`, a folder for each policy, the folder `facts` and the models that it names. A rule is the `rule.py` in the policy's
     folder, or, when a pack has only data, the one that ships with the worker; where there is neither, the
     policy's own `findings` are scored. `cache_dir` keeps compiled expressions; `backend` is `auto`, `hyperscan` or `re2`.
     `extra_terms` are further lists, `(signal name, terms)`. `only` takes these policies alone, by id or by the
-    name of their folder, for whoever works on one. `fixtures` are stand-ins that a file of cases adds.
+    name of their folder, for whoever works on one. `fixtures` are stand-ins that a file of cases adds. Without
+    `models` the rules judge alone.
 
     Raises:
       PackError: with every problem found; nothing is half loaded.
@@ -124,15 +144,19 @@ def load_pack(
         except PatternError as error:
             problems.append(Problem(error.path, error.line, error.reason))
     if bank is not None:
+        measured = bank.names | {f"learned.{policy_id}" for policy_id in POLICY_IDS}
         for loaded in policies:
-            for name in sorted(loaded.rule.needs - bank.names):
+            for name in sorted(loaded.rule.needs - measured):
                 code, data = loaded.folder / "rule.py", loaded.folder / "policy.toml"
                 file = code if code.exists() and not _line_of(data, name) else data
                 line = _line_of(file, name)
                 problems.append(Problem(file, line, f'needs the signal "{name}", which nothing measures'))
+    loaded_models = Models()
+    if models and not problems and about is not None and about.models is not None:
+        loaded_models = load_models(root, about.models, [loaded.policy for loaded in policies], problems)
     if problems or bank is None or about is None:
         raise PackError(problems)
-    return Pack(about.id, _sha256(root), about.rules_date, policies, bank, root, facts)
+    return Pack(about.id, _sha256(root), about.rules_date, policies, bank, root, facts, loaded_models)
 
 
 def _chosen(root: Path, folders: Sequence[Path], only: Collection[str]) -> list[Path]:

@@ -22,6 +22,8 @@ LONGEST_REMEMBERED = (
 )
 REMEMBERED_ACTIONS = 64
 REMEMBERED_ITEMS = 64
+REMEMBERED_FINDINGS = 128
+REMEMBERED_DELETIONS = 64
 APPEAL_DAYS = 20
 
 
@@ -55,7 +57,8 @@ class Account:
 
     `recent` holds the last post ids with their times, oldest first, at most 512 and at most 24 hours old.
     `strikes` holds (policy, weight, expires). `items` maps open review items to the post that they are about.
-    `supported` is when the account was last offered help.
+    `supported` is when the account was last offered help. `findings` and `deleted` hold the findings judged last and
+    the posts that the account deleted last, as `recent` does, but fewer.
     """
 
     clock_us: int = 0
@@ -64,6 +67,8 @@ class Account:
     actions: list[InForce] = field(default_factory=list)
     items: dict[str, str | None] = field(default_factory=dict)
     supported: int | None = None
+    findings: dict[str, int] = field(default_factory=dict)
+    deleted: dict[str, int] = field(default_factory=dict)
 
     def advance(self, time_us: int) -> bool:
         """Moves the account's clock (microseconds) to a record's time; False when that would run backwards."""
@@ -74,17 +79,23 @@ class Account:
 
     def seen(self, post_id: str, now: int) -> bool:
         """Whether a post id was seen within the last 512 posts and 24 hours; remembers it if not."""
-        if len(post_id) > LONGEST_REMEMBERED:
-            post_id = digest("post", post_id)
-        recent, forgotten = self.recent, now - REMEMBERED_FOR
-        if post_id in recent:
-            if recent[post_id] > forgotten:
-                return True
-            del recent[post_id]
-        recent[post_id] = now
-        while len(recent) > REMEMBERED_POSTS or next(iter(recent.values())) <= forgotten:
-            del recent[next(iter(recent))]
-        return False
+        return _seen(self.recent, _name(post_id), now, REMEMBERED_POSTS)
+
+    def knows(self, post_id: str) -> bool:
+        """Whether the post is one of those seen last; nothing is said of whether it still stands."""
+        return _name(post_id) in self.recent
+
+    def found(self, finding_id: str, now: int) -> bool:
+        """Whether a finding was judged before, among the last 128 and within 24 hours; remembers it if not."""
+        return _seen(self.findings, _name(finding_id), now, REMEMBERED_FINDINGS)
+
+    def delete(self, post_id: str, now: int) -> None:
+        """Remembers for 24 hours that the account deleted a post."""
+        _seen(self.deleted, _name(post_id), now, REMEMBERED_DELETIONS)
+
+    def has_deleted(self, post_id: str) -> bool:
+        """Whether a post is one of the last 64 that the account deleted."""
+        return _name(post_id) in self.deleted
 
     def active_strikes(self, now: int) -> int:
         """The weight of the strikes that have not expired."""
@@ -127,6 +138,10 @@ class Account:
             record["items"] = self.items
         if self.supported is not None:
             record["supported"] = self.supported
+        if self.findings:
+            record["findings"] = self.findings
+        if self.deleted:
+            record["deleted"] = self.deleted
         return to_json(record)
 
     @classmethod
@@ -140,7 +155,27 @@ class Account:
             [InForce(*action) for action in record.get("actions", ())],
             record.get("items", {}),
             record.get("supported"),
+            record.get("findings", {}),
+            record.get("deleted", {}),
         )
+
+
+def _name(given: str) -> str:
+    """What an id is remembered as."""
+    return given if len(given) <= LONGEST_REMEMBERED else digest("post", given)
+
+
+def _seen(memory: dict[str, int], name: str, now: int, most: int) -> bool:
+    """Whether a name is in a memory of bounded size and age, oldest first; it is put there if not."""
+    forgotten = now - REMEMBERED_FOR
+    if name in memory:
+        if memory[name] > forgotten:
+            return True
+        del memory[name]
+    memory[name] = now
+    while len(memory) > most or next(iter(memory.values())) <= forgotten:
+        del memory[next(iter(memory))]
+    return False
 
 
 class Accounts:

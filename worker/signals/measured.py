@@ -39,21 +39,24 @@ class FieldScan:
 class MeasuredSignals:
     """Implements `worker.signals.view.Signals`.
 
-    `failed` holds the names whose measurement failed, `uncovered` those that fired only through terms or
+    `canonicals` holds each field's canonical text. `learned` holds the scores of the trained models by policy, on
+    the policy's own scale, also those too low to fire; None where no model looked. `failed` holds the names whose measurement failed, `uncovered` those that fired only through terms or
     expressions written for other languages than the subject's.
     """
 
     __slots__ = (
         "_cache",
-        "_canonicals",
         "_discourse",
+        "_learned",
         "_locate",
         "_readings",
         "_scans",
         "_thread",
+        "canonicals",
         "failed",
         "fired",
         "lang",
+        "learned",
         "uncovered",
     )
 
@@ -72,13 +75,22 @@ class MeasuredSignals:
         self.fired = fired
         self.failed = failed
         self.uncovered = uncovered
-        self._canonicals = canonicals
+        self.canonicals = canonicals
         self._scans = scans
         self._locate = locate
         self._thread: Callable[[], frozenset[str]] | frozenset[str] = _NONE if thread is None else thread
+        self.learned: dict[str, float] | None = None
+        self._learned: dict[str, list[Hit]] | None = None
         self._cache: dict[str, tuple[Hit, ...]] | None = None
         self._discourse: dict[tuple[str, int, int, int], Discourse] | None = None
         self._readings: dict[tuple[str, int], Reading] | None = None
+
+    def learn(self, hit: Hit) -> None:
+        """Adds what a trained model found, once all else is measured."""
+        if self._learned is None:
+            self._learned = {}
+        self._learned.setdefault(hit.signal, []).append(hit)
+        self.fired = self.fired | {hit.signal}
 
     @property
     def thread(self) -> frozenset[str]:
@@ -107,6 +119,8 @@ class MeasuredSignals:
         return hits
 
     def _locate_all(self, name: str) -> tuple[Hit, ...]:
+        if self._learned is not None and name in self._learned:
+            return tuple(sorted(self._learned[name], key=_place))
         if self._locate is None:
             return ()
         # What fired in the text's own language is not joined by what only looks like it in another one.
@@ -148,7 +162,7 @@ class MeasuredSignals:
 
     def text(self, field: str = "text", variant: int = 0) -> str:
         """The canonical text of a field that hits of this variant point into; "" when there is none."""
-        canonical = self._canonicals.get(field)
+        canonical = self.canonicals.get(field)
         if canonical is None or variant >= len(canonical.variants):
             return ""
         return canonical.variants[variant]
@@ -157,7 +171,7 @@ class MeasuredSignals:
         """The span of a hit that has a place, in code points of its field as received."""
         assert hit.start is not None
         assert hit.end is not None
-        return self._canonicals[hit.field].received_span(hit.start, hit.end, hit.variant)
+        return self.canonicals[hit.field].received_span(hit.start, hit.end, hit.variant)
 
     def sentence(self, hit: Hit) -> tuple[int, int]:
         """The half-open span, in the hit's canonical text, of the sentence that holds it."""

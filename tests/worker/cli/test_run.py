@@ -52,3 +52,22 @@ def test_an_empty_variable_is_no_mistake(name: str, pattern_cache: Path) -> None
 
 def test_the_log_level_may_be_in_capitals(pattern_cache: Path) -> None:
     assert _run("--log-level", "ERROR", cache=pattern_cache).returncode == 3
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({"MODERATOR_MODEL_URL": "https://ann:s3cret@model.example/"}, "MODERATOR_MODEL_URL"),
+        (
+            {"MODERATOR_MODEL_URL": "http://127.0.0.1:1/", "MODERATOR_MODEL_TOKEN_FILE": "/nowhere/token"},
+            "MODERATOR_MODEL_TOKEN_FILE",
+        ),
+    ],
+)
+def test_a_model_that_cannot_be_asked_is_told_at_the_start(
+    variables: dict[str, str], told: str, pattern_cache: Path
+) -> None:
+    ran = _run(cache=pattern_cache, **variables)
+    assert ran.returncode == 2
+    assert told in ran.stderr
+    assert "s3cret" not in ran.stderr

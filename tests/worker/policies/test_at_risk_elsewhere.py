@@ -20,7 +20,7 @@ SAID = [
 
 
 @pytest.mark.parametrize(("lang", "text"), SAID)
-def test_despair_and_grief_are_no_violation_of_any_policy(default_pack: Pack, lang: str, text: str) -> None:
+def test_despair_and_grief_are_punished_by_no_policy(default_pack: Pack, lang: str, text: str) -> None:
     post = Post(
         schema_version=1,
         post_id="1",
@@ -30,5 +30,7 @@ def test_despair_and_grief_are_no_violation_of_any_policy(default_pack: Pack, la
         lang=lang,
     )
     (assessment,) = Assessor(default_pack).assess([post])
-    assert [j.loaded.policy.id for j in assessment.judgements if j.outcome == "violation"] == []
+    # What the models take for a violation is held as a doubt where somebody may be at risk.
+    assert assessment.ruling.violations == ()
+    assert assessment.outcome in {"clear", "review"}
     assert assessment.actions == ()
