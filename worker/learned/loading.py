@@ -108,10 +108,6 @@ def load_models(
     except ModelError as error:
         problems.append(Problem(pack_file, None, f"a model cannot be used: {error}"))
         return Models(None, degraded, declared.sha256)
-    for policy in policies:
-        if policy.learned is not None and policy.id not in fast.heads:
-            reason = f"{policy.id} has a table [learned], but the fast model does not score it"
-            problems.append(Problem(pack_file, None, reason))
     cascade = Cascade(policies, fast, second, share=declared.share, burst=declared.burst)
     return Models(cascade, degraded, declared.sha256)
 

@@ -98,13 +98,18 @@ def test_what_nobody_read_is_a_doubt_and_no_reason_to_offer_help(policy: Policy)
 
 
 def test_what_a_rule_read_and_cleared_is_not_doubted_by_models_that_are_not_sure(policy: Policy) -> None:
-    assert with_models(policy, CLEAR, signals(policy, 0.65), asked=True) is CLEAR
+    excused = Verdict(Outcome.CLEAR, 0.2, (SEEN,))
+    assert with_models(policy, excused, signals(policy, 0.65), asked=True) is excused
 
 
 def test_between_a_rule_that_cleared_and_models_that_are_sure_a_person_decides(policy: Policy) -> None:
-    found = with_models(policy, CLEAR, signals(policy, 0.95), asked=True)
+    found = with_models(policy, Verdict(Outcome.CLEAR, 0.2, (SEEN,)), signals(policy, 0.95), asked=True)
     assert (found.outcome, found.score) == (Outcome.CLEAR, 0.95)
-    assert named(found) == [f"learned.{policy.id}"]
+    assert named(found) == [f"learned.{policy.id}", "made.up"]
+
+
+def test_a_rule_that_was_asked_and_found_nothing_to_weigh_has_cleared_nothing(policy: Policy) -> None:
+    assert with_models(policy, CLEAR, signals(policy, 0.95), asked=True).outcome is Outcome.VIOLATION
 
 
 def test_a_rule_that_abstains_has_cleared_nothing(policy: Policy) -> None:
