@@ -113,7 +113,7 @@ def _trial(pack: Pack, before: Sequence[bytes], line: bytes, post: Post) -> Tria
         now=EPOCH + timedelta(microseconds=time_us),
         strikes=tuple(
             (policy, weight, EPOCH + timedelta(milliseconds=expires))
-            for policy, weight, expires in account.strikes
+            for policy, weight, expires, _ in account.strikes
             if expires > now_ms
         ),
         in_force=tuple(action for action in account.actions if action.stands(now_ms)),

@@ -15,7 +15,7 @@ from worker.engine.contract import Evidence, Subject
 from worker.engine.decide import Ruling, mode_strength, strength
 from worker.engine.ids import action_id, digest
 from worker.engine.policy import PolicyAction
-from worker.engine.state import DAY, REMEMBERED_ITEMS, Account, InForce
+from worker.engine.state import DAY, REMEMBERED_ITEMS, Account, InForce, Strike
 from worker.engine.times import LAST_MS, later
 
 MAX_DETAIL = 256
@@ -174,12 +174,15 @@ def _apply(
         pair for pair in ruling.violations if any(pair[0] is cause for cause, _, _ in allowed)
     )
     policy = judgement.loaded.policy
-    account.add_strikes(policy.id, rung.strikes, case.now_ms + policy.strike_days * DAY, case.now_ms)
+    # The strike is one, however many actions follow: it stands on the first.
+    stands_on = _action_id(case, *allowed[0])
+    expires = case.now_ms + policy.strike_days * DAY
+    account.add_strike(Strike(policy.id, rung.strikes, expires, stands_on), case.now_ms)
     active = account.active_strikes(case.now_ms)
     added = rung.strikes
     for cause, action, target in allowed:
         record = _record(case, cause, action, target, Strikes(added=added, active=active))
-        added = 0  # the strike is one, however many actions follow: it stands on the first
+        added = 0
         effects.actions.append(record)
         if days := cause.loaded.policy.preserve_days:
             effects.preserved[record.action_id] = case.now_ms + days * DAY

@@ -17,34 +17,41 @@ from typing import Any
 from schemas.accounts import AccountRecord
 from schemas.appeals import Appeal
 from schemas.base import format_time
-from schemas.coordination import Finding
+from schemas.coordination import Finding, Observation
 from schemas.enforcement import RecordRef
 from schemas.enforcement import Subject as SubjectRef
 from schemas.media_signals import MediaSignals
 from schemas.posts import Post
 from schemas.reports import Report
 from schemas.reviews import Review
+from worker.engine.across.features import Features
+from worker.engine.across.findings import Findings
+from worker.engine.across.telling import Telling
 from worker.engine.breakers import Breakers
 from worker.engine.chain import Chain, Judgement
 from worker.engine.contract import Subject
 from worker.engine.dead_letters import dead_letter
 from worker.engine.decide import Ruling, decide, rung_of
+from worker.engine.desk import Desk
 from worker.engine.enforce import Case, enforce
 from worker.engine.intake import ACCOUNT_OF, Intake, Rejected
 from worker.engine.ledger import Ledger
 from worker.engine.model_findings import Opinions, Settled, is_opinion
 from worker.engine.outcomes import uncovered_language
+from worker.engine.people.appeals import Appeals
+from worker.engine.people.reports import Reports
+from worker.engine.people.reviews import Reviews
 from worker.engine.publishing import Publishing
 from worker.engine.records import Begun, Judged, Record
 from worker.engine.registry import Pack
 from worker.engine.state import Account, Accounts, encode_partition
 from worker.engine.subjects import subject_of
 from worker.engine.times import EPOCH
+from worker.engine.watching import Watching
 from worker.learned.cascade import Asked
 from worker.signals.measured import MeasuredSignals
+from worker.signals.sameness import print_texts
 from worker.signals.view import Signals
-
-_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(slots=True)
@@ -85,6 +92,17 @@ class PartitionJudge:
         self.failing: dict[str, bool] = {}  # whether each policy's rule failed when it was last asked
         self._chain = Chain(pack.policies, pack.facts)
         self._out = Publishing(pack.id, self.accounts, self.ledger, publish_all)
+        desk = Desk(
+            pack, self._chain, partition, partitions, self.accounts, self.ledger, self.breakers, self._out
+        )
+        self._desk = desk
+        self._reports = Reports(desk)
+        self._appeals = Appeals(desk)
+        self._reviews = Reviews(desk)
+        self._features = Features(desk)
+        self._findings = Findings(desk)
+        self._watching = Watching(desk)
+        self._telling = Telling(desk)
         self._intake = Intake(partitions, self.accounts)
         self._opinions = Opinions(self._chain, pack.id, ask)
         # One for each topic: only within a topic is the order of records the same in a replay.
@@ -110,6 +128,8 @@ class PartitionJudge:
             self.accounts.restore(name.decode(), value)
         elif kind == b"x":
             self.ledger.restore(name.decode(), value)
+        elif kind == b"f":
+            self._features.restore(name.decode(), value)
         elif key == self.partition_key and value is not None:
             self.partition_record = json.loads(value)
             self.breakers.restore(self.partition_record.get("breakers", []))
@@ -138,6 +158,7 @@ class PartitionJudge:
         subjects = [subject_of(model) for model in models]
         asking = [subject for subject in subjects if subject is not None]
         signals = self.pack.signals.measure(asking)
+        print_texts(signals)
         begun = _Begun(records, judged, models, subjects, signals)
         cascade = self.pack.models.cascade
         if cascade is not None:
@@ -211,9 +232,9 @@ class PartitionJudge:
         judged.count("moderator_dead_letters_total", record.topic, reason)
 
     def _post(
-        self, record: Record, post: Post, measured: tuple[Subject, Signals] | None, judged: Judged
+        self, record: Record, post: Post, measured: tuple[Subject, MeasuredSignals] | None, judged: Judged
     ) -> None:
-        account, now = self._at(post.author_id, post.created_at)
+        account, now = self._desk.at(post.author_id, post.created_at)
         now_ms = account.clock_us // 1000
         if measured is None:
             self._out.close_items(post, account, judged)
@@ -244,6 +265,8 @@ class PartitionJudge:
                 account,
             )
             return
+        self._watching.post(post, *measured, account, now_ms)
+        self._telling.post(post, *measured, account, now_ms, judged)
         self._rule(record, *measured, account, now, post.post_id, judged)
         self._opinions.ask(measured[0], key, account, now_ms, judged)
 
@@ -252,20 +275,21 @@ class PartitionJudge:
     ) -> None:
         if measured is None:
             # Also when it comes late: who asked to be forgotten is forgotten.
-            now = self._now(model.account_id, model.updated_at)
+            now = self._desk.now(model.account_id, model.updated_at)
             self._erase(model.account_id, (now - EPOCH) // timedelta(milliseconds=1), judged)
             subject = SubjectRef(type="account", id=model.account_id)
             self._out.settle(record, subject, model.account_id, "clear", now, judged)
             return
-        account, now = self._at(model.account_id, model.updated_at)
+        account, now = self._desk.at(model.account_id, model.updated_at)
         cause = f"{model.account_id}@{format_time(model.updated_at)}"
+        self._telling.profile(model, account, account.clock_us // 1000, judged)
         self._rule(record, *measured, account, now, cause, judged)
 
     def _rights(
         self, record: Record, report: Report, subject: Subject, signals: Signals, judged: Judged
     ) -> None:
         """A rights-holder's report of a post; its time is another's, so the account's clock stays where it is."""
-        now = self._now(report.account_id, report.created_at)
+        now = self._desk.now(report.account_id, report.created_at)
         account = self.accounts.get(report.account_id)
         self.accounts.touch(report.account_id)
         if report.trusted and subject.id not in account.recent:
@@ -274,50 +298,46 @@ class PartitionJudge:
             signals = self.pack.signals.measure([subject])[0]
         self._rule(record, subject, signals, account, now, report.report_id, judged)
 
-    def _at(self, account_id: str, time: datetime) -> tuple[Account, datetime]:
-        """The account and the time of the decision: the record's own, but an account's clock never runs backwards."""
-        account = self.accounts.get(account_id)
-        self.accounts.touch(account_id)
-        if account.advance((time - EPOCH) // _MICROSECOND):
-            return account, time
-        return account, EPOCH + timedelta(microseconds=account.clock_us)
-
-    def _now(self, account_id: str, time: datetime) -> datetime:
-        """The time of a decision that leaves the account's record as it is."""
-        if account_id not in self.accounts:
-            return time
-        return max(time, EPOCH + timedelta(microseconds=self.accounts.get(account_id).clock_us))
-
     def _later(self, record: Record, model: Any, judged: Judged) -> None:
-        """Reports, appeals, reviews and media signals: nothing follows from them yet but a decision.
-
-        Something may follow from what an operator's own model said. Packs, observations and other findings concern no post or account by themselves: they are counted.
-        """
+        """What is no post and no profile: what people say, what is seen across accounts, what others found."""
         match model:
             case Report():
-                subject, time = model.subject, model.created_at
-            case Appeal() | Review():
-                subject, time = SubjectRef(type="account", id=model.account_id), model.created_at
+                self._reports.judge(record, model, judged)
+            case Appeal():
+                self._appeals.judge(record, model, judged)
+            case Review():
+                self._reviews.judge(record, model, judged)
+            case Observation():
+                self._features.judge(record, model, judged)
+            case Finding() if is_opinion(model):
+                self._opinion(record, model, judged)
+            case Finding():
+                self._findings.judge(record, model, judged)
             case MediaSignals():
+                # Nothing follows from them yet but a decision.
                 subject = SubjectRef(type="media", id=f"{model.post_id}/{model.media_id}")
-                time = model.observed_at
-            case Finding(post_id=str(post_id)) if is_opinion(model):
-                subject, time = SubjectRef(type="post", id=post_id), model.observed_at
+                known = model.account_id in self.accounts
+                account = self.accounts.get(model.account_id) if known else None
+                now = self._desk.now(model.account_id, model.observed_at)
+                self._out.settle(record, subject, model.account_id, "clear", now, judged, account)
             case _:
                 judged.count("moderator_decisions_total", record.topic, "clear")
-                return
-        now = self._now(model.account_id, time)
-        account = self.accounts.get(model.account_id) if model.account_id in self.accounts else None
-        outcome = "clear"
-        if isinstance(model, Finding) and account is not None:
-            self.accounts.touch(model.account_id)
-            opinion = self._opinions.judge(record, model, account, self.ledger, now)
+
+    def _opinion(self, record: Record, finding: Finding, judged: Judged) -> None:
+        """What an operator's own model said of a post."""
+        now = self._desk.now(finding.account_id, finding.observed_at)
+        subject = SubjectRef(type="post", id=finding.post_id or "")
+        account, outcome = None, "clear"
+        if finding.account_id in self.accounts:
+            account = self.accounts.get(finding.account_id)
+            self.accounts.touch(finding.account_id)
+            opinion = self._opinions.judge(record, finding, account, self.ledger, now)
             if not isinstance(opinion, Settled):
                 self._tally(opinion.judgements, 1, judged)
                 self._conclude(record, *opinion, account, judged)
                 return
             outcome = opinion.outcome
-        self._out.settle(record, subject, model.account_id, outcome, now, judged, account)
+        self._out.settle(record, subject, finding.account_id, outcome, now, judged, account)
 
     def _rule(
         self,
@@ -375,6 +395,7 @@ class PartitionJudge:
         if effects.actions:
             judged.acted.append(record.timestamp)
         self._out.publish(effects, judged)
+        self._telling.enforced(effects, account, case.now_ms, judged)
         if ruling.at_risk and account.may_support(case.now_ms):
             self._out.support(case, ruling.at_risk[0], judged)
 
@@ -402,6 +423,7 @@ class PartitionJudge:
     def _collect(self, judged: Judged) -> None:
         judged.state.update(self.accounts.flush())
         judged.state.update(self.ledger.flush())
+        judged.state.update(self._features.flush())
         engine: dict[str, Any] = {
             "pack": self.pack.id,
             "pack_sha256": self.pack.sha256,

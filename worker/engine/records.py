@@ -26,7 +26,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One record to publish, on the partition number of the input it follows from.
+    """One record to publish, on the partition number of the input it follows from unless `partition` names another.
 
     `value` None is a tombstone (compacted topics only).
     """
@@ -34,6 +34,7 @@ class Output:
     topic: str
     key: bytes
     value: bytes | None
+    partition: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

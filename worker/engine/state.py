@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import from_json, to_json
 
+from worker.engine.behaviour import Behaviour
 from worker.engine.ids import digest
 
 DAY = 86_400_000
@@ -25,6 +26,7 @@ REMEMBERED_ITEMS = 64
 REMEMBERED_FINDINGS = 128
 REMEMBERED_DELETIONS = 64
 APPEAL_DAYS = 20
+_PLAIN = ("told", "human", "warned", "reported", "traits")
 
 
 @dataclass(slots=True)
@@ -51,24 +53,41 @@ class InForce:
         return self.expires is None or self.expires + APPEAL_DAYS * DAY > now
 
 
+class Strike(NamedTuple):
+    """One counted violation, until it expires. `action_id` is the action that it stands on."""
+
+    policy: str
+    weight: int
+    expires: int
+    action_id: str = ""
+
+
 @dataclass(slots=True)
 class Account:
     """One account's record: bounded, whatever the account does.
 
     `recent` holds the last post ids with their times, oldest first, at most 512 and at most 24 hours old.
-    `strikes` holds (policy, weight, expires). `items` maps open review items to the post that they are about.
+    `items` maps open review items to the post that they are about.
     `supported` is when the account was last offered help. `findings` and `deleted` hold the findings judged last and
-    the posts that the account deleted last, as `recent` does, but fewer.
+    the posts that the account deleted last, as `recent` does, but fewer. `behaviour` is what it did lately,
+    `told` when its features were last told to their owners, `human` what moderators decided about its subjects,
+    `warned` when it was warned by each policy, `reported` who reported it lately, `traits` what its profile said last.
     """
 
     clock_us: int = 0
     recent: dict[str, int] = field(default_factory=dict)
-    strikes: list[tuple[str, int, int]] = field(default_factory=list)
+    strikes: list[Strike] = field(default_factory=list)
     actions: list[InForce] = field(default_factory=list)
     items: dict[str, str | None] = field(default_factory=dict)
     supported: int | None = None
     findings: dict[str, int] = field(default_factory=dict)
     deleted: dict[str, int] = field(default_factory=dict)
+    behaviour: Behaviour = field(default_factory=Behaviour)
+    told: dict[str, int] = field(default_factory=dict)
+    human: dict[str, Any] = field(default_factory=dict)
+    warned: dict[str, int] = field(default_factory=dict)
+    reported: list[Any] = field(default_factory=list)
+    traits: dict[str, Any] = field(default_factory=dict)
 
     def advance(self, time_us: int) -> bool:
         """Moves the account's clock (microseconds) to a record's time; False when that would run backwards."""
@@ -99,13 +118,19 @@ class Account:
 
     def active_strikes(self, now: int) -> int:
         """The weight of the strikes that have not expired."""
-        return sum(weight for _, weight, expires in self.strikes if expires > now)
+        return sum(strike.weight for strike in self.strikes if strike.expires > now)
 
-    def add_strikes(self, policy: str, weight: int, expires: int, now: int) -> None:
+    def add_strike(self, strike: Strike, now: int) -> None:
         """Adds to the record and drops what has expired."""
-        self.strikes = [strike for strike in self.strikes if strike[2] > now][-(REMEMBERED_ACTIONS - 1) :]
-        if weight:
-            self.strikes.append((policy, weight, expires))
+        self.strikes = [known for known in self.strikes if known.expires > now][-(REMEMBERED_ACTIONS - 1) :]
+        if strike.weight:
+            self.strikes.append(strike)
+
+    def take_back(self, action_id: str, now: int) -> int:
+        """Takes the strike back that stands on an action; the weight that no longer counts."""
+        taken = sum(s.weight for s in self.strikes if s.action_id == action_id and s.expires > now)
+        self.strikes = [strike for strike in self.strikes if strike.action_id != action_id]
+        return taken
 
     def remember(self, action: InForce, now: int) -> None:
         """Notes an applied action; the account's own suspensions are kept before those of its posts."""
@@ -142,6 +167,12 @@ class Account:
             record["findings"] = self.findings
         if self.deleted:
             record["deleted"] = self.deleted
+        behaviour = self.behaviour.to_json()
+        if behaviour:
+            record["behaviour"] = behaviour
+        for name in _PLAIN:
+            if part := getattr(self, name):
+                record[name] = part
         return to_json(record)
 
     @classmethod
@@ -151,12 +182,18 @@ class Account:
         return cls(
             record["clock_us"],
             record.get("recent", {}),
-            [(p, w, e) for p, w, e in record.get("strikes", ())],
+            [Strike(*strike) for strike in record.get("strikes", ())],
             [InForce(*action) for action in record.get("actions", ())],
             record.get("items", {}),
             record.get("supported"),
             record.get("findings", {}),
             record.get("deleted", {}),
+            Behaviour.from_json(record.get("behaviour")),
+            record.get("told", {}),
+            record.get("human", {}),
+            record.get("warned", {}),
+            record.get("reported", []),
+            record.get("traits", {}),
         )
 
 

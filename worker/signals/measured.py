@@ -10,6 +10,7 @@ from itertools import islice
 from worker.engine.contract import Evidence
 from worker.signals.canonical import Canonical
 from worker.signals.discourse import Reading
+from worker.signals.sameness import TextPrint
 from worker.signals.view import Discourse, Hit
 
 _DETAIL_LIMIT = 256
@@ -40,7 +41,7 @@ class MeasuredSignals:
     """Implements `worker.signals.view.Signals`.
 
     `canonicals` holds each field's canonical text. `learned` holds the scores of the trained models by policy, on
-    the policy's own scale, also those too low to fire; None where no model looked. `failed` holds the names whose measurement failed, `uncovered` those that fired only through terms or
+    the policy's own scale, also those too low to fire; None where no model looked. `text_print` is what the text can be known again by, None where it is too short. `failed` holds the names whose measurement failed, `uncovered` those that fired only through terms or
     expressions written for other languages than the subject's.
     """
 
@@ -57,6 +58,7 @@ class MeasuredSignals:
         "fired",
         "lang",
         "learned",
+        "text_print",
         "uncovered",
     )
 
@@ -81,6 +83,7 @@ class MeasuredSignals:
         self._thread: Callable[[], frozenset[str]] | frozenset[str] = _NONE if thread is None else thread
         self.learned: dict[str, float] | None = None
         self._learned: dict[str, list[Hit]] | None = None
+        self.text_print: TextPrint | None = None
         self._cache: dict[str, tuple[Hit, ...]] | None = None
         self._discourse: dict[tuple[str, int, int, int], Discourse] | None = None
         self._readings: dict[tuple[str, int], Reading] | None = None

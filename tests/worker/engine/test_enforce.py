@@ -190,7 +190,7 @@ def test_a_policy_whose_action_stands_already_adds_no_second_strike(make: Make) 
     court.rule(make(REMOVE))
     effects = court.rule(make(REMOVE), make(MISLEADING, policy_id="copyright", strikes=0), hours=1)
     assert kinds(effects) == [("label", "copyright")]
-    assert [(policy, weight) for policy, weight, _ in court.account.strikes] == [("violence", 1)]
+    assert [(strike.policy, strike.weight) for strike in court.account.strikes] == [("violence", 1)]
 
 
 def test_each_breaker_counts_its_own_policy_and_kind(make: Make) -> None:

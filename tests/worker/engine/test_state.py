@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.engine.state import DAY, REMEMBERED_ACTIONS, REMEMBERED_POSTS, Account, Accounts, InForce
+from worker.engine.state import DAY, REMEMBERED_ACTIONS, REMEMBERED_POSTS, Account, Accounts, InForce, Strike
 
 
 def test_a_post_is_seen_again_within_a_day() -> None:
@@ -30,7 +30,7 @@ def test_an_action_with_an_end_stands_until_then_whether_or_not_a_timer_ran() ->
 
 def test_strikes_expire() -> None:
     account = Account()
-    account.add_strikes("violence", 2, 1_000, 0)
+    account.add_strike(Strike("violence", 2, 1_000, "a1"), 0)
     assert account.active_strikes(999) == 2
     assert account.active_strikes(1_000) == 0
 
@@ -50,13 +50,17 @@ def test_remembered_actions_are_bounded_and_keep_the_accounts_own() -> None:
     ),
     st.integers(0, 2**60),
     st.lists(
-        st.tuples(st.sampled_from(["violence", "copyright"]), st.integers(1, 5), st.integers(0, 2**52)),
+        st.builds(
+            Strike,
+            st.sampled_from(["violence", "copyright"]),
+            st.integers(1, 5),
+            st.integers(0, 2**52),
+            st.just("a1"),
+        ),
         max_size=3,
     ),
 )
-def test_a_record_survives_its_bytes(
-    recent: dict[str, int], clock: int, strikes: list[tuple[str, int, int]]
-) -> None:
+def test_a_record_survives_its_bytes(recent: dict[str, int], clock: int, strikes: list[Strike]) -> None:
     account = Account(
         clock, recent, strikes, [InForce("a", "label", "post", "p", "misleading", None)], {"i": "p"}
     )

@@ -1,0 +1,1 @@
+"""What no single account shows: features told to their owners, and what comes back for an account."""

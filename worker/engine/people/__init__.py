@@ -1,0 +1,1 @@
+"""What people say: reports, appeals, and the decisions of moderators."""
