@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from types import NoneType
 from typing import Annotated, Any, ClassVar, Final, Literal, TypeVar, get_args
@@ -220,13 +220,27 @@ class EvidenceItem(Wire):
 Evidence = Annotated[Many[EvidenceItem], Field(max_length=MAX_EVIDENCE)]
 
 
+def not_always(*names: str) -> Callable[[dict[str, Any]], None]:
+    """For the JSON Schema of a model: fields that are left out of records where they say nothing."""
+
+    def relax(schema: dict[str, Any]) -> None:
+        if "required" in schema:
+            schema["required"] = [name for name in schema["required"] if name not in names]
+
+    return relax
+
+
 class Strikes(Wire):
     """Counted past violations of the account."""
+
+    model_config = ConfigDict(json_schema_extra=not_always("taken_back"))
 
     added: Count
     """Strikes that this decision added."""
     active: Count
     """Strikes that have not expired, the added ones included."""
+    taken_back: Annotated[Count, Field(exclude_if=lambda weight: not weight)] = 0
+    """Strikes that this decision took back; left out when there are none."""
 
 
 _TIME = TypeAdapter[datetime](Time)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.base import Count, Evidence, Id, Language, PolicyId, Ratio, Record, Time
+from schemas.base import Count, Evidence, Id, Language, PolicyId, Ratio, Record, Time, Wire
 
 Feature = Annotated[str, Field(pattern=r"^(fp|domain|device|network|reporter|cap|model):.", max_length=2048)]
+
+Hex16 = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+Standing = Literal["fresh", "faint", "settled"]
+"""What kind of account shows a feature: less than 30 days old, older with hardly a follower, or neither."""
 
 
 class Observation(Record):
@@ -28,6 +32,39 @@ class Observation(Record):
     """How often it was seen in the record."""
     observed_at: Time
     """Time of the record that it was seen in."""
+    simhash: Hex16 | None = None
+    """Of a text: what tells how much of it another text with the same print shares."""
+    standing: Standing | None = None
+    """What kind of account it is; null when nobody knows."""
+    since: Time | None = None
+    """When the account was made or, where nobody says, first seen."""
+    stands_for: Count = 1
+    """How many such accounts it stands for: of those with a standing only some are told."""
+    domain: Id | None = None
+    """Of a text: the domain that it links to, unless everybody links there."""
+    reaching: bool = False
+    """Of a text: it has a way to others than its author's followers: a link, a hashtag, a mention, or it is a reply."""
+    enforcement: Literal["suspended", "lifted"] | None = None
+    """The account was suspended for good, or this was reversed; null when it was only seen."""
+    outcome: Literal["filed", "upheld", "dismissed"] | None = None
+    """Of a reporter: a report was filed, or a moderator decided what it was about."""
+    item_id: Id | None = None
+    """Of a reporter: the item of the queue that the report is in."""
+    window: Time | None = None
+    """Of a cap: the window in which `count` more actions are wanted, in all: its beginning."""
+
+
+class Lease(Wire):
+    """How many automatic actions a partition may take in a window on top of its share."""
+
+    window: Time
+    """The window that is meant: its beginning."""
+    granted: Count
+    """How many it was leased, in all."""
+    left: Count
+    """How many nobody was leased."""
+    cap: Count
+    """The cap of the window, for all partitions, by which this was told."""
 
 
 class Finding(Record):
@@ -53,3 +90,7 @@ class Finding(Record):
     """Time of the observation that tipped the scale; of a model outside the worker, of the post."""
     lang: Language | None = None
     """Language of the post, its primary subtag; null when nobody knows it."""
+    lease: Lease | None = None
+    """Of a cap: what the partition is leased; `account_id` is then `partition:` and its number."""
+    item_id: Id | None = None
+    """Of a reporter: the item of the queue that the report is in."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
 
 from schemas.base import (
     Evidence,
@@ -18,6 +20,7 @@ from schemas.base import (
     Time,
     Version,
     Wire,
+    not_always,
 )
 
 DecisionOutcome = Literal["clear", "violation", "review", "duplicate", "refused"]
@@ -47,6 +50,8 @@ class VerdictItem(Wire):
 class Decision(Record):
     """What was decided about one input record, and by which verdicts."""
 
+    model_config = ConfigDict(json_schema_extra=not_always("reason"))
+
     decision_id: Id
     """Id of the decision."""
     record: RecordRef
@@ -69,3 +74,5 @@ class Decision(Record):
     """The text's language when a policy in force cannot judge it, else null."""
     decided_at: Time
     """Time of the judged record."""
+    reason: Annotated[str | None, Field(exclude_if=lambda reason: reason is None)] = None
+    """Why, in a word, where a report, an appeal or a review was refused or weighed; else left out."""

@@ -35,6 +35,8 @@ class ReviewAction(Wire):
     """When it ends; null is indefinite."""
     policy: PolicyId | None = None
     """The policy that it stands on."""
+    action_id: Id | None = None
+    """For a reverse: the very action that is undone; null is the one of this kind (and label) that stands on the subject."""
 
 
 class Review(InputRecord):

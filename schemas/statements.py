@@ -24,6 +24,10 @@ Visibility = Literal[
     "DECISION_VISIBILITY_CONTENT_LABELLED",
     "DECISION_VISIBILITY_OTHER",
 ]
+Provision = Literal[
+    "DECISION_PROVISION_PARTIAL_SUSPENSION", "DECISION_PROVISION_TOTAL_SUSPENSION",
+    "DECISION_PROVISION_PARTIAL_TERMINATION", "DECISION_PROVISION_TOTAL_TERMINATION",
+]  # fmt: skip
 ContentType = Literal[
     "CONTENT_TYPE_APP", "CONTENT_TYPE_AUDIO", "CONTENT_TYPE_IMAGE", "CONTENT_TYPE_PRODUCT",
     "CONTENT_TYPE_SYNTHETIC_MEDIA", "CONTENT_TYPE_TEXT", "CONTENT_TYPE_VIDEO", "CONTENT_TYPE_OTHER",
@@ -55,12 +59,16 @@ class Statement(Record):
     """What was done to the content's visibility."""
     decision_visibility_other: Annotated[str, Field(max_length=500)] | None = None
     """What was done when it was something else."""
+    decision_provision: Provision | None = None
+    """What was done to the account's use of the service, where it keeps a part of it."""
     decision_account: Literal["DECISION_ACCOUNT_SUSPENDED", "DECISION_ACCOUNT_TERMINATED"] | None = None
     """What was done to the account."""
     account_type: Literal["ACCOUNT_TYPE_BUSINESS", "ACCOUNT_TYPE_PRIVATE"] | None = None
     """What kind of account it is."""
     end_date_visibility_restriction: date | None = None
     """Last day of the restriction of the content; null is indefinite."""
+    end_date_service_restriction: date | None = None
+    """Last day of the restriction of the service; null is indefinite."""
     end_date_account_restriction: date | None = None
     """Last day of the restriction of the account; null is indefinite."""
     decision_ground: Literal["DECISION_GROUND_ILLEGAL_CONTENT", "DECISION_GROUND_INCOMPATIBLE_CONTENT"]

@@ -117,6 +117,9 @@ class Ownership:
                 partition.drain()
             await asyncio.gather(*(partition.release() for partition in released.values()))
             self._kept.update(released)
+            if closing:
+                for partition in self._kept.values():
+                    partition.judge.close()
             self._tools.metrics.set_partitions(0)
 
     async def take_over(self, assigned: Iterable[TP], consumer: BatchConsumer) -> None:
@@ -139,6 +142,7 @@ class Ownership:
             known = {number: self._kept[number] for number in numbers if number in self._kept}
             for gone in self._kept.keys() - numbers:
                 self._tools.metrics.drop_partition(gone)
+                self._kept[gone].judge.close()
             self._kept = {}
             publishers = {number: self._make_publisher(number) for number in numbers}
             await asyncio.gather(*(publisher.start() for publisher in publishers.values()))
@@ -174,6 +178,8 @@ class Ownership:
             if partition.state_end is not None and partition.state_end == ends.get(number):
                 partition.publisher = publishers[number]
                 partitions[number] = partition
+            else:
+                partition.judge.close()
         kept = len(partitions)
         for number in sorted(numbers - partitions.keys()):
             judge = self._make_judge(number, self._partitions)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import importlib
 import json
 import logging
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from worker.engine.records import Judged, Output, Record
+from worker.engine.store import StoreError
 from worker.ports import PlainJudge
 from worker.settings import Decisions, SettingsError
 
 if TYPE_CHECKING:
+    from worker.adapters.spill import Spill
     from worker.drift import Drift
     from worker.metrics import Metrics
     from worker.ports import Judge, JudgeFactory
@@ -56,6 +59,7 @@ def engine(settings: Settings) -> JudgeFactory:
         raise JudgeError(str(error)) from error
     if pack.models.warning is not None:
         log.warning(pack.models.warning)
+    spill = _spill(settings)
 
     def make(partition: int, partitions: int) -> Judge:
         return PartitionJudge(
@@ -64,12 +68,34 @@ def engine(settings: Settings) -> JudgeFactory:
             partitions,
             publish_all=settings.decisions is Decisions.ALL,
             ask=bool(settings.model_url),
+            statements=settings.statements,
+            store=None if spill is None else spill.open(partition),
+            live_accounts=settings.state_accounts_in_memory,
         )
 
     return make
 
 
-def report(judges: Iterable[Judge], metrics: Metrics, drift: Drift) -> str:
+def _spill(settings: Settings) -> Spill | None:
+    """This process's part of the state folder; None where all stays in memory.
+
+    Raises:
+        SettingsError: the folder cannot be used.
+    """
+    if settings.state_dir is None:
+        return None
+    # A library of 11 MB, which a worker without the folder never loads.
+    from worker.adapters.spill import Spill
+
+    try:
+        return Spill(settings.state_dir)
+    except StoreError as error:
+        raise SettingsError(f"MODERATOR_STATE_DIR={str(settings.state_dir)!r}: {error}") from None
+
+
+def report(
+    judges: Iterable[Judge], metrics: Metrics, drift: Drift, now: Callable[[], float] = time.time
+) -> str:
     """Shows what the engine's judges of this process hold: accounts, actions in force, breakers, the pack, its models.
 
     Returns:
@@ -77,22 +103,25 @@ def report(judges: Iterable[Judge], metrics: Metrics, drift: Drift) -> str:
     """
     from worker.engine.judge import PartitionJudge
 
-    accounts = actions = 0
-    breakers: dict[tuple[str, str], bool] = {}
+    accounts = actions = live = disk = 0
+    breakers: dict[tuple[str, str, str], bool] = {}
+    now_ms = int(now() * 1000)
     failing: dict[str, bool] = {}
     pack = None
     for judge in judges:
         if isinstance(judge, PartitionJudge):
             accounts += len(judge.accounts)
             actions += judge.ledger.ending
+            live += judge.accounts.live
+            disk += judge.store.disk_bytes or 0
             pack = judge.pack
-            for key, is_open in judge.breakers.open().items():
+            for key, is_open in judge.breakers.open(now_ms).items():
                 breakers[key] = breakers.get(key, False) or is_open
             for policy, fails in judge.failing.items():
                 failing[policy] = failing.get(policy, False) or fails
-    metrics.set_state(accounts, actions)
-    for (policy, kind), is_open in breakers.items():
-        metrics.set_breaker(policy, kind, is_open)
+    metrics.set_state(accounts, actions, live, disk)
+    for (policy, kind, window), is_open in breakers.items():
+        metrics.set_breaker(policy, kind, window, is_open)
     for policy, fails in failing.items():
         metrics.set_degraded(policy, fails)
     if pack is not None:

@@ -141,6 +141,12 @@ class Metrics(Collector):
 
     # --- what the shell observes ----------------------------------------------------------------------
 
+    def observe(self, values: Iterable[tuple[Key, float]]) -> None:
+        """Adds to histograms the values of one batch; keys are as in `add`."""
+        with self._lock:
+            for key, value in values:
+                self._observe(key, value, 1)
+
     def observe_batch(
         self, topic: str, partition: int, records: int, judge_seconds: float, publish_seconds: float
     ) -> None:
@@ -224,14 +230,19 @@ class Metrics(Collector):
         """How far a model's scores for a policy have moved from those of ordinary texts."""
         self._set(("moderator_model_drift_ratio", model, policy), max(0.0, index))
 
-    def set_breaker(self, policy: str, kind: str, is_open: bool) -> None:
-        """Whether a policy's actions of a kind are held for review."""
-        self._set(("moderator_breaker_open", policy, kind), float(is_open))
+    def set_breaker(self, policy: str, kind: str, window: str, is_open: bool) -> None:
+        """Whether a policy's actions of a kind are held for review, by the cap of the day or of the minute."""
+        self._set(("moderator_breaker_open", policy, kind, window), float(is_open))
 
-    def set_state(self, accounts: int, actions: int) -> None:
-        """Accounts held in memory, and actions in force that have an end, over all partitions of this worker."""
+    def set_state(self, accounts: int, actions: int, live_accounts: int = 0, disk_bytes: int = 0) -> None:
+        """Accounts known, actions in force that have an end, accounts decoded in memory and bytes on disk.
+
+        All of them over all partitions of this worker.
+        """
         self._set(("moderator_state_accounts",), accounts)
         self._set(("moderator_actions_in_force",), actions)
+        self._set(("moderator_state_live_accounts",), live_accounts)
+        self._set(("moderator_state_disk_bytes",), disk_bytes)
 
     def set_pack(
         self, pack: str, sha256: str, signals: Iterable[str] = (), policies: Mapping[str, str] | None = None

@@ -14,6 +14,8 @@ from schemas.decisions import DecisionOutcome, PolicyStatus, VerdictOutcome
 from schemas.enforcement import Enforcement
 from schemas.notices import NoticeKind
 from schemas.queue import QueueReason
+from schemas.reviews import ReviewOutcome
+from worker.engine.breakers import WindowKind
 from worker.topics import JUDGED, TOPICS, Direction
 
 RATIO_RECORDS = 10_000  # input records that moderator_dead_letter_ratio looks back over
@@ -60,6 +62,7 @@ LABEL_SETS: dict[str, LabelSet] = {
     "verdict": LabelSet(get_args(VerdictOutcome), "the outcomes of a verdict"),
     "status": LabelSet(get_args(PolicyStatus), "the statuses of a policy"),
     "kind": LabelSet(get_args(ActionKind), "the kinds of action"),
+    "window": LabelSet(get_args(WindowKind), "the windows of a breaker's caps"),
     "operation": LabelSet(get_args(Operation), "the operations of an action"),
     "source": LabelSet(get_args(Enforcement.model_fields["source"].annotation), "where an action comes from"),
     "review": LabelSet(get_args(QueueReason), "the reasons of a queue item"),
@@ -79,6 +82,32 @@ LABEL_SETS: dict[str, LabelSet] = {
     "answer": LabelSet(
         ("ok", "timeout", "error", "refused", "malformed"), "how a request to an operator's own model ended"
     ),
+    "feature": LabelSet(
+        ("text", "domain", "device", "network", "profile"), "what accounts share, as `observations` tell it"
+    ),
+    "appeal": LabelSet(("received", "refused", "upheld", "overturned"), "what became of an appeal"),
+    "decided": LabelSet(get_args(ReviewOutcome), "the outcomes of a review"),
+    "carried": LabelSet(
+        (
+            "done",
+            "no_proposal",
+            "in_force",
+            "settled",
+            "duplicate",
+            "incomplete",
+            "unknown_item",
+            "wrong_account",
+            "unfit",
+            "first_decider",
+            "unknown_policy",
+            "nothing_to_reverse",
+        ),
+        "whether a review was carried out, or why there was nothing to do, or why it was refused",
+    ),
+    "reported": LabelSet(
+        ("queued", "raised", "brigade", "duplicate", "self", "deleted", "removed", "decided"),
+        "what became of a report",
+    ),
     "signal": LabelSet((), "the signals that the pack in force declares, or `other`"),
     "partition": LabelSet((), "partition numbers that the worker owns"),
 }
@@ -88,6 +117,18 @@ _END_TO_END_SECONDS = (
     0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0,
 )  # fmt: skip
 _REQUEST_SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+_APPEAL_SECONDS = (
+    3_600.0,
+    14_400.0,
+    43_200.0,
+    86_400.0,
+    172_800.0,
+    259_200.0,
+    432_000.0,
+    604_800.0,
+    1_209_600.0,
+    2_592_000.0,
+)
 _RESTORE_SECONDS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 _BATCH_RECORDS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0)
 
@@ -104,6 +145,12 @@ TABLE: tuple[Declared, ...] = (
     Declared("moderator_shadow_actions_total", "counter", "Actions that a policy in shadow would have taken.", (_POLICY, _KIND)),
     Declared("moderator_review_items_total", "counter", "Items put on the review queue.", (("policy", "policy_or_none"), ("reason", "review"))),
     Declared("moderator_notices_total", "counter", "Notices to accounts.", (("kind", "notice"),)),
+    # What people say.
+    Declared("moderator_reports_total", "counter", "Reports, save those of rights-holders about a post, by what became of them.", (("outcome", "reported"),)),
+    Declared("moderator_reviews_total", "counter", "Decisions of moderators, by what they decided and whether it was carried out.", (("outcome", "decided"), ("reason", "carried"))),
+    Declared("moderator_appeals_total", "counter", "Appeals received, refused and decided, by the policy of the contested action.", (("policy", "policy_or_none"), ("outcome", "appeal"))),
+    Declared("moderator_appeal_decision_seconds", "histogram", "Time from an appeal to its decision, by the records' own times.", (_POLICY,), _APPEAL_SECONDS),
+    Declared("moderator_statements_total", "counter", "Statements of reasons published, where they are on.", (_POLICY,)),
     # What could not be judged.
     Declared("moderator_dead_letters_total", "counter", "Records that could not be judged, by input topic.", (_TOPIC, ("reason", "dead_letter"))),
     Declared("moderator_dead_letter_ratio", "gauge", f"Share of dead letters among this worker's last {RATIO_RECORDS:,} input records."),
@@ -113,7 +160,7 @@ TABLE: tuple[Declared, ...] = (
     Declared("moderator_rule_failures_total", "counter", "Evaluations of a rule that failed; the subject went to review.", (_POLICY,)),
     Declared("moderator_rule_degraded", "gauge", "1 while a policy's rule keeps failing, else 0.", (_POLICY,)),
     Declared("moderator_signal_failures_total", "counter", "Measurements of a signal that failed.", (("signal", "signal"),)),
-    Declared("moderator_breaker_open", "gauge", "1 while a policy's actions of a kind are held for review because too many came, else 0.", (_POLICY, _KIND)),
+    Declared("moderator_breaker_open", "gauge", "1 while a policy's actions of a kind are held for review because too many came in a day or a minute, else 0.", (_POLICY, _KIND, ("window", "window"))),
     Declared("moderator_breaker_held_total", "counter", "Actions held for review by an open breaker.", (_POLICY, _KIND)),
     # The trained models.
     Declared("moderator_model_texts_total", "counter", "Texts that a model scored.", (("model", "model"),)),
@@ -122,6 +169,10 @@ TABLE: tuple[Declared, ...] = (
     Declared("moderator_model_unsettled_total", "counter", "Uncertain texts that went to review because the second model's share was used up, or because it failed.", (("reason", "unsettled"),)),
     Declared("moderator_model_seconds", "histogram", "Time that a slice of a batch waited for the second model, and that it took to read it.", (("stage", "waiting"),), _BATCH_SECONDS),
     Declared("moderator_model_degraded", "gauge", "1 while a model that the pack names is missing, else 0.", (("model", "model"),)),
+    # What accounts share.
+    Declared("moderator_observations_total", "counter", "Features of records told to the partitions that own them.", (("feature", "feature"),)),
+    Declared("moderator_findings_total", "counter", "Accounts of whose owners the owner of a feature told what follows from it.", (("feature", "feature"),)),
+    Declared("moderator_findings_capped_total", "counter", "Findings that did not follow because so many of one feature had followed within the window.", (("feature", "feature"),)),
     # An operator's own model.
     Declared("moderator_endpoint_requests_total", "counter", "Requests to an operator's own model.", (("result", "answer"),)),
     Declared("moderator_endpoint_seconds", "histogram", "Time that a request to an operator's own model took, however it ended.", (), _REQUEST_SECONDS),
@@ -139,7 +190,13 @@ TABLE: tuple[Declared, ...] = (
     Declared("moderator_partitions_assigned", "gauge", "Partition numbers that this worker owns."),
     Declared("moderator_restore_seconds", "histogram", "Time to restore the state of one partition.", (), _RESTORE_SECONDS),
     Declared("moderator_restored_records_total", "counter", "State records read to restore partitions."),
-    Declared("moderator_state_accounts", "gauge", "Accounts whose state this worker holds in memory."),
+    Declared("moderator_state_accounts", "gauge", "Accounts whose records this worker holds, in memory or on disk."),
+    Declared("moderator_state_live_accounts", "gauge", "Accounts whose records are decoded in memory now."),
+    Declared(
+        "moderator_state_disk_bytes",
+        "gauge",
+        "Bytes that state takes in the state folder; 0 where all of it is in memory.",
+    ),
     Declared("moderator_actions_in_force", "gauge", "Actions in force that have an end, whose timers this worker holds."),
     # The process.
     Declared("moderator_watchdog_seconds", "gauge", "Time since the event loop's last heartbeat, read at the scrape.", from_start=False),

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from worker.attempts import FIRST_NAMED, TRIED_ALONE, Mark, Suspect, Treatment, treatment
 from worker.engine.records import Begun, Judged, Record
+from worker.engine.store import StoreError
 
 if TYPE_CHECKING:
     from worker.ports import Judge, Publisher, SecondOpinion, ShellMetrics
@@ -90,6 +91,8 @@ class Partition:
         self._queued: Counter[str] = Counter()
         self._task: asyncio.Task[None] | None = None
         self._draining = False
+        self._failed = False  # the judge's store broke
+        self._published = b"{}"  # the partition's own record as it was published last
         self._floor: dict[str, int] = {}  # by topic: everything below is committed
         self._since = 0  # batches of earlier epochs are void
         self._handled: dict[str, tuple[int, int]] = {}  # topic: epoch and offset of the last record handled
@@ -166,6 +169,10 @@ class Partition:
             except asyncio.CancelledError:
                 work.release()
                 raise
+            except StoreError as error:  # the worker ends in good order: what is let go of is read again
+                work.release()
+                self._tools.fail(error)
+                return
             except BaseException as error:  # noqa: BLE001  # whatever it is, the batch is not done: the process must end
                 self._tools.fail(error)
                 return
@@ -180,6 +187,7 @@ class Partition:
             if judged.outputs or judged.state:
                 await self._publish(judged, {})
             self._tools.metrics.add(judged.tally)
+            self._tools.metrics.observe(judged.observed)
 
     async def _handle(self, batch: Batch) -> None:
         if batch.epoch < self._since or batch.epoch != self._tools.epoch():
@@ -290,6 +298,10 @@ class Partition:
         with self._tools.watchdog.watching(f"{what}-{self.number}"):
             try:
                 return judging()
+            except StoreError:  # no fault of the record, and it says what is wrong without quoting any
+                # The memory may be ahead of what is published: nothing more is judged, or told, by it.
+                self._failed = self._draining = True
+                raise
             except Exception as error:  # noqa: BLE001  # a fault of the judge, which contains those of rules
                 # Its message may quote the post, and this one ends up in the log: only the place is told.
                 frames = traceback.extract_tb(error.__traceback__)[-3:]
@@ -303,14 +315,16 @@ class Partition:
             marked = True
         if marked:
             # The engine's part of the record stays as it is; what it wrote in this batch is in it already.
-            self.judge.partition_record["shell"] = self._mark.to_json()
-            record = json.dumps(self.judge.partition_record, separators=(",", ":"), sort_keys=True).encode()
+            known = json.loads(self._published) if self._failed else self.judge.partition_record
+            known["shell"] = self._mark.to_json()
+            record = json.dumps(known, separators=(",", ":"), sort_keys=True).encode()
             # Last, so that where it can be read, everything that it speaks of can.
             state = {key: value for key, value in state.items() if key != self.mark_key}
             state[self.mark_key] = record
         end = await self.publisher.publish(judged.outputs, state, offsets)
         if end is not None:
             self.state_end = end
+        self._published = state.get(self.mark_key) or self._published
         if judged.questions and self._tools.endpoint is not None:
             self._tools.endpoint.ask(self.number, judged.questions)
         self._tools.metrics.set_last_commit(self._tools.now())
@@ -330,6 +344,7 @@ class Partition:
     ) -> None:
         metrics = self._tools.metrics
         metrics.add(judged.tally)
+        metrics.observe(judged.observed)
         metrics.observe_batch(topic, self.number, len(records), judge_seconds, publish_seconds)
         now = self._tools.now()
         for timestamp, count in Counter(judged.acted).items():

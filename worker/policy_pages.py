@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from worker.engine.cases import Case, CaseFile
+from worker.engine.limits import window_text
 from worker.engine.policy import (
     Excuse,
     Expressions,
@@ -135,15 +136,54 @@ def _consequences(policy: Policy) -> Iterator[str]:
 
 def _rung(rung: Rung) -> str:
     when = f"From {rung.score:g}"
-    if rung.active_strikes > 1:
-        when += f", with {rung.active_strikes} active strikes"
+    if rung.repeated:
+        when += f", with {_strikes_needed(rung)}"
     strikes = "no strike" if not rung.strikes else f"{rung.strikes} strike{'s' if rung.strikes > 1 else ''}"
+    if rung.warn_below is not None:
+        strikes += f"; a first offence below {rung.warn_below:g} is only warned of, without a strike"
     done = " and ".join(_action(action) for action in rung.actions)
     queue = {
         "zero_tolerance": "; a person looks at once",
         "at_risk": "; a person looks at once and offers help",
     }
     return f"{when}: {done} ({strikes}){queue.get(rung.queue or '', '')}."
+
+
+def _strikes_needed(rung: Rung) -> str:
+    """The strikes from which on a rung for repeated offences is reached, this offence's included."""
+    if rung.same_policy_strikes and rung.active_strikes:
+        return f"{rung.same_policy_strikes} active strikes under this rule or {rung.active_strikes} in all"
+    if rung.same_policy_strikes:
+        return f"{rung.same_policy_strikes} active strikes under this rule"
+    return f"{rung.active_strikes} active strikes"
+
+
+def ladders(policies: Sequence[Policy]) -> str:
+    """All ladders in one table, a row a rung, in the order of the policies."""
+    lines = [
+        "| policy | days | from | own strikes | or all | what follows | adds | warned below |",
+        "|---|---:|---:|---:|---:|---|---:|---:|",
+    ]
+    for policy in policies:
+        for number, rung in enumerate(policy.ladder):
+            actions = " + ".join(_short(action) for action in rung.actions)
+            cells = [
+                policy.id if not number else "",
+                str(policy.strike_days) if not number else "",
+                f"{rung.score:.2f}",
+                str(rung.same_policy_strikes or ""),
+                str(rung.active_strikes or ""),
+                actions + (", and a person looks" if rung.queue else ""),
+                str(rung.strikes),
+                "" if rung.warn_below is None else f"{rung.warn_below:.2f}",
+            ]
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _short(action: PolicyAction) -> str:
+    name = f"label {action.label}" if action.label else action.mode or action.kind
+    return name if action.duration_hours is None else f"{name} {action.duration_hours} h"
 
 
 def _models(learned: Learned) -> str:
@@ -228,6 +268,11 @@ def _meanings(policy: Policy) -> dict[str, str]:
     declared: Iterable[Terms | Expressions] = (*policy.terms, *policy.expressions)
     for entry in declared:
         meanings[entry.name] = meanings.get(entry.name) or entry.detail
+    for limit in policy.behaviour:
+        what = limit.detail.format(
+            count=f"{limit.at_least} or more", window=window_text(limit.window_minutes)
+        )
+        meanings.setdefault(limit.name, what)
     return meanings
 
 

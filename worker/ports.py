@@ -42,6 +42,10 @@ class Judge(Protocol):
         """A dead letter for a record that cannot be judged at all."""
         ...
 
+    def close(self) -> None:
+        """Lets go of what its state takes on disk; never raises. Nothing else is called afterwards."""
+        ...
+
 
 class PlainJudge:
     """The two halves of a judge that has no second thoughts: all is done in `judge`."""
@@ -57,6 +61,9 @@ class PlainJudge:
     def finish(self, begun: Begun) -> Judged:
         """As `Judge.finish`; does everything."""
         return self.judge(begun.records)
+
+    def close(self) -> None:
+        """As `Judge.close`; there is nothing on disk."""
 
 
 class JudgeFactory(Protocol):
@@ -121,6 +128,7 @@ class ShellMetrics(Protocol):
     """The part of `worker.metrics.Metrics` that the shell writes."""
 
     def add(self, tally: Mapping[tuple[str, ...], int]) -> None: ...
+    def observe(self, values: Sequence[tuple[tuple[str, ...], float]]) -> None: ...
     def observe_batch(
         self, topic: str, partition: int, records: int, judge_seconds: float, publish_seconds: float
     ) -> None: ...

@@ -108,7 +108,8 @@ def _to_bytes(text: str | None) -> bytes | None:
 async def _restored(settings: Settings, record: Record, partitions: int) -> Any:
     from worker import judges, restore
 
-    judge = judges.load(settings)(record.partition, partitions)
+    # In memory: the folder on disk is the worker's, and this process is gone in a moment.
+    judge = judges.load(settings.replace(state_dir=None))(record.partition, partitions)
     await restore.restore(settings, {record.partition: judge.restore})
     return judge
 

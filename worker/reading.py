@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from worker.cluster import connect, refusals_named
+from worker.cluster import BrokerUnreachable, ClusterError, connect, refusals_named
 from worker.engine.records import Record
 from worker.topics import strip_prefix
 
@@ -17,8 +17,9 @@ _PATIENCE_SECONDS = 5.0  # without any progress towards an end that the broker n
 class TopicReader:
     """Follows some topics with an independent client (kafka-python) that sees committed records only."""
 
-    def __init__(self, consumer: Any, prefix: str) -> None:
+    def __init__(self, consumer: Any, prefix: str, bootstrap: str = "") -> None:
         self._consumer = consumer
+        self._bootstrap = bootstrap
         self._prefix = prefix
 
     def poll(self, timeout_seconds: float, at_most: int = 5000) -> list[Record]:
@@ -59,19 +60,38 @@ class TopicReader:
         found.sort(key=lambda record: (record.timestamp, record.partition, record.offset))
         return found[-limit:]
 
+    def everything(self) -> Iterator[Record]:
+        """All records that the followed topics hold now, topic by topic and partition by partition.
+
+        Raises:
+            BrokerUnreachable: the broker fell silent before the end that it named.
+        """
+        partitions = sorted(
+            self._consumer.assignment(), key=lambda partition: (partition.topic, partition.partition)
+        )
+        begins = self._consumer.beginning_offsets(partitions)
+        ends = self._consumer.end_offsets(partitions)
+        for partition in partitions:
+            yield from self._follow(partition, begins[partition], ends[partition])
+            if self._consumer.position(partition) < ends[partition]:
+                where = f"it fell silent in partition {partition.partition} of {partition.topic}"
+                raise BrokerUnreachable(self._bootstrap, where)
+
     def _between(self, partition: Any, start: int, end: int) -> list[Record]:
+        return list(self._follow(partition, start, end))
+
+    def _follow(self, partition: Any, start: int, end: int) -> Iterator[Record]:
+        """The records of one partition from one offset up to another, as far as they come in time."""
         others = [other for other in self._consumer.assignment() if other != partition]
         self._consumer.pause(*others)
         self._consumer.resume(partition)
         self._consumer.seek(partition, start)
-        records: list[Record] = []
         reached, patience = start, time.monotonic() + _PATIENCE_SECONDS
         while reached < end and time.monotonic() < patience:
-            records += [record for record in self.poll(0.2) if record.offset < end]
+            yield from (record for record in self.poll(0.2) if record.offset < end)
             position = self._consumer.position(partition)
             if position > reached:
                 reached, patience = position, time.monotonic() + _PATIENCE_SECONDS
-        return records
 
 
 @contextmanager
@@ -85,8 +105,6 @@ def reader(
         ClusterError: a topic is missing, or the cluster refuses to let this client read.
     """
     from kafka import KafkaConsumer, TopicPartition
-
-    from worker.cluster import ClusterError
 
     with connect(bootstrap):
         pass  # says in words what is wrong with the address; the consumer itself would only time out
@@ -115,6 +133,6 @@ def reader(
                     consumer.position(
                         partition
                     )  # seeking is lazy: without this, "the end" is that of the first poll
-            yield TopicReader(consumer, prefix)
+            yield TopicReader(consumer, prefix, bootstrap)
         finally:
             consumer.close()

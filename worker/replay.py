@@ -18,9 +18,10 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from schemas.decode import DecodeError, decode
+from worker.adapters.exchange import LOOPED
 from worker.engine.intake import ACCOUNT_OF
 from worker.engine.judge import PartitionJudge
-from worker.engine.records import Judged, Record
+from worker.engine.records import Judged, Output, Record
 from worker.engine.registry import Pack
 from worker.engine.state import Account
 from worker.topics import BY_NAME, JUDGED, Direction
@@ -29,6 +30,7 @@ BATCH = 1000  # records judged together
 UNKNOWN_TOPIC = "replay"  # the dead letters of lines that name no topic: their offset is the line's, from 0
 _INPUTS = frozenset((*JUDGED, "policies"))
 _TIME_FIELDS = ("created_at", "updated_at", "observed_at", "published_at")
+_TO_PARTITION = b"partition:"  # what begins the key of a finding for a partition, not for an account
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR_MS = 3_600_000
 
@@ -52,14 +54,31 @@ class _Line:
 
 
 class Replay:
-    """Feeds lines to the engine. `records` and `bad_lines` count what was read, `outputs` what was written."""
+    """Feeds lines to the engine. `records` and `bad_lines` count what was read, `outputs` what was written.
+
+    With `loop` the records that workers write for each other (`observations`, `findings`) are judged right after the
+    record that caused them: partition 0 owns all features, and findings go to the partition where the account was
+    seen. Without it they are taken from the lines alone, as they were recorded: see `is_recording`. `partitions` share
+    the caps of breakers; None: each partition has all of them.
+    """
 
     def __init__(
-        self, pack: Pack, *, publish_all: bool = False, internal: bool = False, batch: int = BATCH
+        self,
+        pack: Pack,
+        *,
+        publish_all: bool = False,
+        internal: bool = False,
+        statements: bool = False,
+        batch: int = BATCH,
+        loop: bool = True,
+        partitions: int | None = None,
     ) -> None:
         self._pack = pack
+        self._loop = loop
+        self._partitions = partitions
         self._publish_all = publish_all
         self._internal = internal
+        self._statements = statements
         # State is written once a batch: judged one by one, what changed stands behind the record that changed it.
         self._batch_size = 1 if internal else batch
         self._shortest = _shortest_action(pack)
@@ -109,7 +128,13 @@ class Replay:
     def _judge(self, partition: int) -> PartitionJudge:
         judge = self._judges.get(partition)
         if judge is None:
-            judge = PartitionJudge(self._pack, partition, publish_all=self._publish_all)
+            judge = PartitionJudge(
+                self._pack,
+                partition,
+                publish_all=self._publish_all,
+                statements=self._statements,
+                sharing=self._partitions,
+            )
             self._judges[partition] = judge
         return judge
 
@@ -130,10 +155,37 @@ class Replay:
 
     def _flush(self) -> Iterator[bytes]:
         if self._pending:
-            judged = self._judge(self._pending[0].partition).judge(self._pending)
+            judge = self._judge(self._pending[0].partition)
+            judged = judge.judge(self._pending, _Loop(self) if self._loop else None)
             self._pending = []
             self._horizon = None
             yield from self._written(judged)
+
+    def _answer(self, output: Output) -> Judged:
+        """Judges what one worker wrote for another; timers that its time has passed go first, as for any record."""
+        partition = self._place(output)
+        judge = self._judge(partition)
+        value = output.value
+        time = _own_time(output.topic, output.key, value)
+        offset = self._next(output.topic, partition)
+        stamp = self._last_time if time is None else time
+        record = Record(output.topic, partition, offset, stamp, output.key, value)
+        due = judge.ledger.next_due
+        judged = Judged()
+        if time is not None and due is not None and due <= time:
+            judged.add(judge.expire(_EPOCH + timedelta(milliseconds=time)))
+        judged.add(judge.judge([record]))
+        return judged
+
+    def _place(self, output: Output) -> int:
+        """The partition that judges what one worker wrote for another."""
+        if output.topic == "observations":
+            return 0
+        if output.key.startswith(_TO_PARTITION):
+            return output.partition or 0
+        account_id = output.key.decode()
+        seen = (number for number, judge in sorted(self._judges.items()) if account_id in judge.accounts)
+        return next(seen, 0)
 
     def _expire(self, line: _Line) -> Iterator[bytes]:
         """Fires what this record's time has passed on its own partition, as its worker would have."""
@@ -207,6 +259,43 @@ class Replay:
         time = _own_time(topic, encoded, value)
         timestamp = _number(data, "timestamp", self._last_time if time is None else time, topic, partition)
         return _Line(Record(topic, partition, offset, timestamp, encoded, value), time)
+
+
+class _Loop:
+    """Called after each record of a batch: has judged what follows from it, until nothing does."""
+
+    def __init__(self, replay: Replay) -> None:
+        self._replay = replay
+        self._done = 0
+
+    def __call__(self, judged: Judged) -> None:
+        while self._done < len(judged.outputs):
+            output = judged.outputs[self._done]
+            self._done += 1
+            if output.topic in LOOPED:
+                judged.add(self._replay._answer(output))
+
+
+def is_recording(lines: Iterable[bytes]) -> bool:
+    """Whether the lines hold what workers wrote for each other, so that nothing is to be made up for it.
+
+    What an operator's own model said is no sign of that: it cannot be made up.
+    """
+    return any(_is_internal(line) for line in lines if b'"observations"' in line or b'"findings"' in line)
+
+
+def _is_internal(line: bytes) -> bool:
+    try:
+        data = _object(line)
+    except BadLineError:
+        return False
+    if data.get("topic") == "observations":
+        return True
+    if data.get("topic") != "findings":
+        return False
+    value = data.get("value")
+    feature = value.get("feature") if isinstance(value, dict) else None
+    return not (isinstance(feature, str) and feature.startswith("model:"))
 
 
 def _object(line: bytes) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from worker.agents import Ownership
 from worker.cluster import BrokerUnreachable, ClusterError
 from worker.drift import Drift
 from worker.engine.records import Judged, Record
+from worker.engine.store import StoreError
 from worker.health import Health
 from worker.http import Endpoint, PortError
 from worker.metrics import Metrics, new_registry
@@ -87,6 +88,7 @@ def run_worker(settings: Settings) -> int:
         problems = check_topics(
             settings.broker,
             settings.topic_prefix,
+            statements=settings.statements,
             timeout_seconds=settings.connect_timeout,
         )
         if problems:
@@ -131,6 +133,8 @@ class Worker:
         self._health = health
         self._drift = Drift()
         self._stopping = asyncio.Event()
+        self._exit = EXIT_OK
+        self._ownership: Ownership | None = None
         self._released = False  # everything is committed and marked; nothing that fails now matters
         self._app: ShellApp | None = None
 
@@ -158,7 +162,7 @@ class Worker:
             stack.callback(thinking.shutdown, wait=False, cancel_futures=True)
             make_publisher = await self._publishers(stack)
             tools.endpoint = endpoint = await endpoints.connect(settings, self._metrics, stack)
-            ownership = Ownership(
+            ownership = self._ownership = Ownership(
                 settings,
                 JUDGED,
                 partitions,
@@ -192,10 +196,10 @@ class Worker:
             except TimeoutError:
                 # What was judged is committed and marked, so this is a clean end all the same.
                 log.warning("leaving the group took too long; ending without")
-                _end(EXIT_OK)
+                _end(self._exit)
         watchdog.stop()
         log.info("stopped")
-        return EXIT_OK
+        return self._exit
 
     async def _publishers(self, stack: contextlib.AsyncExitStack) -> Callable[[int], Publisher]:
         settings = self._settings
@@ -279,7 +283,14 @@ class Worker:
         if self._released:
             log.warning("while stopping: %s: %s", type(error).__name__, error)
             return
-        if isinstance(error, FencedError):
+        if isinstance(error, StoreError) and self._ownership is not None and self._ownership.count:
+            # No fault of any record: everything is given away in good order, so that none is suspected of it.
+            if not self._stopping.is_set():
+                log.critical("%s; ending, so that a supervisor starts a fresh worker", error)
+                self._exit = EXIT_CRASH
+                self._stopping.set()
+            return
+        if isinstance(error, FencedError | StoreError):
             log.error("%s; ending, so that a supervisor starts a fresh worker", error)
         else:
             log.critical("the worker cannot go on: %s: %s", type(error).__name__, error, exc_info=error)

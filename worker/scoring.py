@@ -37,10 +37,10 @@ class Scorer:
         for line in batch:
             self.lines += 1
             try:
-                identity, post = _read(line)
+                identity, post = read_post(line)
             except ValueError as error:
                 self.bad += 1
-                answers.append({"id": None, "error": f"line {self.lines}: {_reason(error)}"})
+                answers.append({"id": None, "error": f"line {self.lines}: {reason_of(error)}"})
             else:
                 if post.deleted:
                     answers.append(self._gone(identity))
@@ -73,7 +73,7 @@ class Scorer:
         )
 
 
-def _read(line: bytes) -> tuple[object, Post]:
+def read_post(line: bytes) -> tuple[object, Post]:
     """The id and post of one line.
 
     Raises:
@@ -100,7 +100,7 @@ def _read(line: bytes) -> tuple[object, Post]:
     return identity, Post.model_validate(fields)
 
 
-def _reason(error: ValueError) -> str:
+def reason_of(error: ValueError) -> str:
     """What was wrong, without repeating the post."""
     if isinstance(error, ValidationError):
         faults = error.errors(include_url=False, include_input=False, include_context=False)

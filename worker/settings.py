@@ -47,8 +47,11 @@ class Settings:
     group: str = "moderator"  # the consumer group; with the prefix, also the stem of the transactional ids
     guarantee: Guarantee = Guarantee.EXACTLY_ONCE
     decisions: Decisions = Decisions.OTHER
+    statements: bool = False  # whether statements of reasons are published (docs/statements.md)
     policies: Path | None = None  # folder of the policy pack; None is the one that comes with the program
     cache_dir: Path | None = None  # compiled expressions; None keeps none
+    state_dir: Path | None = None  # state that memory has no room for (docs/state.md); None: all in memory
+    state_accounts_in_memory: int = 20_000  # of each partition; their records are decoded, those used last
     http_host: str = "127.0.0.1"
     http_port: int = 8000  # 0: any free port
     batch: int = 2000  # records judged at once, and in one transaction
@@ -81,6 +84,8 @@ class Settings:
         )
         check.between("http_port", 0, 65535)
         check.between("batch", 1, 10_000)
+        check.between("state_accounts_in_memory", 100, 10_000_000)
+        check.that("state_dir", _is_folder_or_nothing, "a folder, or a path where one can be made")
         check.between("session_timeout", 6.0, 60.0)
         check.between("transaction_timeout", 5.0, 900.0)
         check.between("batch_limit", 1.0, 600.0)
@@ -183,6 +188,10 @@ def _is_address_list(value: str) -> bool:
     return bool(addresses)
 
 
+def _is_folder_or_nothing(value: Path | None) -> bool:
+    return value is None or not value.exists() or value.is_dir()
+
+
 def _is_prefix(value: str) -> bool:
     return len(value) + _LONGEST_TOPIC <= _MAX_TOPIC_NAME and _TOPIC_CHARACTERS.issuperset(value)
 
@@ -199,6 +208,13 @@ def _problem_of_url(value: str) -> str:
     if parts.username is not None or parts.password is not None:
         return f"an address without a name and a password; {PREFIX}MODEL_TOKEN_FILE names a file with a token"
     return ""
+
+
+def _yes_or_no(text: str) -> bool:
+    word = text.lower()
+    if word not in _YES | _NO:
+        raise ValueError("must be true or false")
+    return word in _YES
 
 
 def _whole(text: str) -> int:
@@ -223,11 +239,16 @@ def _folder(text: str) -> Path | None:
     return Path(text).expanduser() if text else None
 
 
+_YES = frozenset(("true", "yes", "on", "1"))
+_NO = frozenset(("false", "no", "off", "0"))
 _PARSERS: dict[str, Callable[[str], Any]] = {
     "policies": _folder,
+    "statements": _yes_or_no,
     "cache_dir": _folder,
+    "state_dir": _folder,
     "model_token_file": _folder,
-    **dict.fromkeys(("http_port", "batch", "max_request_size", "model_retries"), _whole),
+    **dict.fromkeys(("http_port", "batch", "max_request_size", "model_retries", "state_accounts_in_memory"), _whole
+    ),
     **dict.fromkeys(
         (
             "session_timeout", "transaction_timeout", "batch_limit", "probe_limit", "expire_interval",

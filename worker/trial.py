@@ -30,11 +30,20 @@ class Trial:
     strikes: tuple[tuple[str, int, datetime], ...]
     in_force: tuple[InForce, ...]
     records_before: int
+    account: Account
 
     @property
     def active_strikes(self) -> int:
         """The weight of the active strikes."""
         return sum(weight for _, weight, _ in self.strikes)
+
+    @property
+    def by_policy(self) -> dict[str, int]:
+        """The same for each policy that has some."""
+        weights: dict[str, int] = {}
+        for policy, weight, _ in self.strikes:
+            weights[policy] = weights.get(policy, 0) + weight
+        return weights
 
 
 class PostNotFoundError(LookupError):
@@ -118,4 +127,5 @@ def _trial(pack: Pack, before: Sequence[bytes], line: bytes, post: Post) -> Tria
         ),
         in_force=tuple(action for action in account.actions if action.stands(now_ms)),
         records_before=len(before),
+        account=account,
     )

@@ -54,6 +54,16 @@ def _quantile(quantile: str, metric: str, *labels: str) -> str:
     return f"histogram_quantile({quantile}, {_rate(f'{metric}_bucket', 'le', *labels)})"
 
 
+def _overturned() -> str:
+    """Of each policy with an appeal decided within a day."""
+
+    def decided(where: str) -> str:
+        return f"sum by (policy) (increase(moderator_appeals_total{{{BY}, {where}}}[1d]))"
+
+    overturned, all_decided = decided('outcome="overturned"'), decided('outcome=~"upheld|overturned"')
+    return f"{overturned} / ({all_decided} > 0)"
+
+
 def _gauge(aggregate: str, metric: str, *labels: str) -> str:
     by = f" by ({', '.join(labels)})" if labels else ""
     return f"{aggregate}{by} ({metric}{{{BY}}})"
@@ -114,9 +124,27 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                   ((_rate("moderator_review_items_total", "reason"), "{{reason}}"),), stack=True),
             Panel("Held by breakers", "Actions held for review because a policy took too many, a second.", "ops",
                   ((_seen("moderator_breaker_held_total", "policy", "kind"), "{{policy}} {{kind}}"),)),
+            Panel("Open breakers", "Policies whose actions are held now, by the cap of the day or of the minute.", "none",
+                  ((f"{_gauge('max', 'moderator_breaker_open', 'policy', 'kind', 'window')} > 0", "{{policy}} {{kind}} a {{window}}"),)),
             Panel("Uncovered languages", "Subjects a second on which a policy abstained because it does not cover their language.", "ops",
                   ((_seen("moderator_uncovered_language_total", "policy"), "{{policy}}"),)),
             Panel("Notices", "Notices to accounts, a second.", "ops", ((_seen("moderator_notices_total", "kind"), "{{kind}}"),)),
+        ),
+    ),
+    (
+        "People",
+        (
+            Panel("Reports", "Reports a second, by what became of them; a brigade counts as one.", "ops",
+                  ((_rate("moderator_reports_total", "outcome"), "{{outcome}}"),), stack=True),
+            Panel("Decisions of moderators", "What moderators decided, a second, and whether it could be carried out.", "ops",
+                  ((_seen("moderator_reviews_total", "outcome", "reason"), "{{outcome}} {{reason}}"),)),
+            Panel("Appeals", "Appeals a second: received, refused, and how they ended.", "ops",
+                  ((_rate("moderator_appeals_total", "outcome"), "{{outcome}}"),)),
+            Panel("Overturned on appeal", "Share of the appeals decided within a day that were overturned. This is the precision that counts.",
+                  "percentunit", ((_overturned(), "{{policy}}"),), 12),
+            Panel("Time to decide an appeal", "From the appeal to the moderator's decision, by the records' own times.", "s",
+                  ((_quantile("0.5", "moderator_appeal_decision_seconds"), "half"),
+                   (_quantile("0.95", "moderator_appeal_decision_seconds"), "95 %")), 12),
         ),
     ),
     (

@@ -205,6 +205,8 @@ def _batches(records: Sequence[Record], given_up: Mapping[Place, str]) -> Iterab
 
 def _take(judged: Judged, number: int, expected: Expected) -> None:
     for output in judged.outputs:
+        if output.topic not in ID_FIELDS:
+            continue  # what workers tell each other: it is read back as an input
         this = _identity(output)
         assert this not in expected.outputs, f"the engine itself gave {this} twice"
         assert output.value is not None

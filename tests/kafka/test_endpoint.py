@@ -33,7 +33,9 @@ def unsure_of_everything(folder: Path) -> Path:
     """The pack of made-up policies with a fast model that gives every text the same probability, 0.4."""
     shutil.copytree(PACK.parent / "opinions", folder)
     policy = folder / "hateful_conduct" / "policy.toml"
-    policy.write_text(policy.read_text().replace("remove = 3,", "remove = 100,"))  # of its breaker
+    policy.write_text(
+        policy.read_text().replace("remove = 3,", "remove = 100, minute = { remove = 100 },")
+    )  # of its breaker
     table = np.zeros((2, 1), np.int8)
     one = np.ones((1, 1))
     np.savez(

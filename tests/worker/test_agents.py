@@ -253,3 +253,25 @@ def test_what_waits_is_known_by_topic_and_partition(cluster: Cluster) -> None:
         assert cluster.ownership.waiting() == {TP("posts", 0): 7}
 
     asyncio.run(main())
+
+
+def test_a_judge_that_is_not_needed_any_more_lets_go_of_what_it_has_on_disk(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[int] = []
+    monkeypatch.setattr(CountingJudge, "close", lambda judge: closed.append(int(judge._key[2:])))
+
+    async def main() -> None:
+        await cluster.assign(0, 1)
+        await cluster.ownership.release()
+        assert closed == []
+        await cluster.assign(1)  # 0 went to another worker, 1 is kept
+        assert closed == [0]
+        await cluster.ownership.release()
+        cluster.state[1].append((b"a:u1", b"100"))  # somebody else had it for a while
+        await cluster.assign(1)
+        assert closed == [0, 1]
+        await cluster.ownership.release(closing=True)
+        assert closed == [0, 1, 1]
+
+    asyncio.run(main())

@@ -103,7 +103,9 @@ def test_series_of_the_packs_policies_stand_at_zero_from_then_on(metrics: Metric
         "trademark",
     }
     assert seen["moderator_rule_failures_total", (("policy", "violence"),)] == 2
-    assert seen["moderator_breaker_open", (("kind", "remove"), ("policy", "trademark"))] == 0
+    assert (
+        seen["moderator_breaker_open", (("kind", "remove"), ("policy", "trademark"), ("window", "day"))] == 0
+    )
     verdict = (("outcome", "violation"), ("policy", "violence"), ("status", "enforce"))
     assert seen["moderator_verdicts_total", verdict] == 0
     assert ("moderator_verdicts_total", (*verdict[:2], ("status", "retired"))) not in seen
@@ -225,16 +227,21 @@ def test_lag_goes_with_its_partition(metrics: Metrics) -> None:
 
 def test_gauges_show_what_was_set_last(metrics: Metrics) -> None:
     metrics.set_degraded("violence", True)
-    metrics.set_breaker("violence", "suspend", True)
-    metrics.set_breaker("violence", "suspend", False)
-    metrics.set_state(1000, 20)
+    metrics.set_breaker("violence", "suspend", "minute", True)
+    metrics.set_breaker("violence", "suspend", "minute", False)
+    metrics.set_state(1000, 20, 300, 4_000_000)
     metrics.set_partitions(4)
     metrics.set_loop_lag(0.25)
     metrics.set_last_commit(1_790_000_000.5)
     seen = samples(metrics)
     assert seen["moderator_rule_degraded", (("policy", "violence"),)] == 1
-    assert seen["moderator_breaker_open", (("kind", "suspend"), ("policy", "violence"))] == 0
+    assert (
+        seen["moderator_breaker_open", (("kind", "suspend"), ("policy", "violence"), ("window", "minute"))]
+        == 0
+    )
     assert seen["moderator_state_accounts", ()] == 1000
+    assert seen["moderator_state_live_accounts", ()] == 300
+    assert seen["moderator_state_disk_bytes", ()] == 4_000_000
     assert seen["moderator_actions_in_force", ()] == 20
     assert seen["moderator_partitions_assigned", ()] == 4
     assert seen["moderator_loop_lag_seconds", ()] == 0.25

@@ -8,10 +8,16 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic_core import from_json, to_json
 
 from tests.worker.cli.conftest import PACK
+from tests.worker.engine.across.helpers import PACK as CAMPAIGN
+from tests.worker.engine.across.helpers import TEXT as CAMPAIGN_TEXT
+from worker.adapters.exchange import Exchange
+from worker.engine.judge import PartitionJudge
 from worker.engine.registry import Pack, load_pack
-from worker.replay import Replay
+from worker.replay import Replay, is_recording
+from worker.topics import BY_NAME, Direction
 
 
 @pytest.fixture(scope="session")
@@ -245,3 +251,115 @@ def test_the_time_of_a_record_that_cannot_be_judged_moves_no_clock(pack: Pack, l
     assert [o["value"]["operation"] for o in outputs if o["topic"] == "enforcement.suspend"] == ["apply"]
     letters = [output["value"] for output in outputs if output["topic"] == "dead-letter"]
     assert [letter["failed_at"] for letter in letters] == ["2026-11-01T00:02:00Z"] * 2
+
+
+# --- what workers write for each other
+
+
+@pytest.fixture(scope="session")
+def campaign_pack() -> Pack:
+    return load_pack(CAMPAIGN)
+
+
+def _campaign(accounts: int = 9, partitions: int = 1, noise: int = 3) -> list[dict[str, Any]]:
+    """Posts of a campaign by new accounts, with other posts between, as lines."""
+    lines = []
+    for number in range(accounts):
+        text = f"{CAMPAIGN_TEXT} {number}"
+        line = _post(100 + number, text, number, f"bot{number}", partition=number % partitions)
+        line["value"]["urls"] = ["https://deals.voucher-store.xyz/x"]
+        line["value"]["author"] = {"created_at": "2026-10-30T00:00:00Z", "followers": 2}
+        lines.append(line)
+        for extra in range(noise):
+            name = f"u{number % 4}"
+            lines.append(
+                _post(1000 + number * 10 + extra, "fine", number, name, partition=number % partitions)
+            )
+    lines.append(_post(5000, "zap", 20, "u1"))
+    return lines
+
+
+def test_a_campaign_shows_in_a_replay(campaign_pack: Pack) -> None:
+    outputs = _run(campaign_pack, _campaign())
+    removed = {output["key"] for output in outputs if output["topic"] == "enforcement.remove"}
+    assert removed == {f"bot{number}" for number in range(9)} | {"u1"}
+    assert not {"observations", "findings"} & set(_topics(outputs))
+
+
+def test_accounts_of_several_partitions_are_found_together(campaign_pack: Pack) -> None:
+    outputs = _run(campaign_pack, _campaign(partitions=3))
+    removed = [output for output in outputs if output["topic"] == "enforcement.remove"]
+    assert len(removed) == 10
+    places = {output["key"]: output["value"]["record"]["partition"] for output in removed}
+    assert (places["bot4"], places["bot5"]) == (1, 2)
+
+
+@pytest.mark.parametrize("partitions", [1, 3])
+def test_what_follows_does_not_depend_on_the_batch(campaign_pack: Pack, partitions: int) -> None:
+    lines = _campaign(20, partitions)
+    straight = _run(campaign_pack, lines, publish_all=True, batch=1)
+    assert any(output["topic"] == "enforcement.remove" for output in straight)
+    for batch in (2, 7, 1000):
+        assert _run(campaign_pack, lines, publish_all=True, batch=batch) == straight
+
+
+def test_a_replay_without_the_loop_judges_the_lines_alone(campaign_pack: Pack) -> None:
+    outputs = _run(campaign_pack, _campaign(), loop=False)
+    assert {output["key"] for output in outputs if output["topic"] == "enforcement.remove"} == {"u1"}
+
+
+@pytest.mark.parametrize("partitions", [1, 3, 8])
+def test_a_recording_of_several_workers_gives_the_same_actions_byte_for_byte(
+    campaign_pack: Pack, partitions: int
+) -> None:
+    """CONTRACT, promise 4: each partition's records in their order, internal topics included."""
+    exchange = Exchange(lambda number, count: PartitionJudge(campaign_pack, number, count), partitions)
+    for line in _campaign(20):
+        value = line["value"]
+        exchange.send("posts", value["author_id"], json.dumps(value).encode())
+    published = [
+        (output.topic, output.value)
+        for _, output in exchange.outputs
+        if BY_NAME[output.topic].direction is Direction.OUTPUT
+    ]
+    assert sum(topic == "enforcement.remove" for topic, _ in published) == 21
+    lines = [
+        json.dumps(
+            {
+                "topic": record.topic,
+                "key": (record.key or b"").decode(),
+                "partition": record.partition,
+                "offset": record.offset,
+                "value_base64": base64.b64encode(record.value or b"").decode(),
+            }
+        ).encode()
+        for record in exchange.records
+    ]
+    assert is_recording(lines)
+    # Partition by partition: how they lay between each other in time must not matter.
+    for order in (lines, sorted(lines, key=lambda line: json.loads(line)["partition"])):
+        replay = Replay(campaign_pack, loop=False)
+        written = [from_json(line) for line in (*replay.feed(order), *replay.finish())]
+        again = [(line["topic"], to_json(line["value"])) for line in written]
+        assert sorted(again) == sorted((topic, value or b"") for topic, value in published)
+
+
+def test_what_makes_a_recording(campaign_pack: Pack) -> None:
+    finding = {"topic": "findings", "value": {"feature": "fp:1"}}
+    model = {"topic": "findings", "value": {"feature": "model:endpoint"}}
+    posts = [json.dumps(line).encode() for line in _campaign(1)]
+    speaks_of_it = json.dumps(_post(1, 'my "observations" and "findings"')).encode()
+    assert not is_recording([*posts, speaks_of_it, json.dumps(model).encode(), b'"observations" no json'])
+    assert is_recording([*posts, json.dumps(finding).encode()])
+    assert is_recording([*posts, b'{"topic":"observations","value":{}}'])
+
+
+def test_internal_topics_can_be_replayed_again(campaign_pack: Pack) -> None:
+    lines = _campaign()
+    first = _run(campaign_pack, lines, internal=True)
+    between = [output for output in first if output["topic"] in {"observations", "findings"}]
+    assert between
+    actions = [output for output in first if output["topic"].startswith("enforcement.")]
+    ids = {output["value"]["action_id"] for output in actions}
+    again = _run(campaign_pack, [*lines, *between], loop=False)
+    assert {o["value"]["action_id"] for o in again if o["topic"].startswith("enforcement.")} == ids

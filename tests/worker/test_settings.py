@@ -24,6 +24,7 @@ def test_every_field_is_a_variable() -> None:
             "MODERATOR_TOPIC_PREFIX": "staging.",
             "MODERATOR_GUARANTEE": "at-least-once",
             "MODERATOR_DECISIONS": "all",
+            "MODERATOR_STATEMENTS": "Yes",
             "MODERATOR_POLICIES": "/etc/moderator/pack",
             "MODERATOR_HTTP_PORT": "0",
             "MODERATOR_SESSION_TIMEOUT": "12.5",
@@ -33,6 +34,7 @@ def test_every_field_is_a_variable() -> None:
     assert settings.topic("posts") == "staging.posts"
     assert settings.guarantee is Guarantee.AT_LEAST_ONCE
     assert settings.decisions is Decisions.ALL
+    assert settings.statements is True
     assert settings.policies == Path("/etc/moderator/pack")
     assert settings.http_port == 0
     assert settings.session_timeout == 12.5
@@ -42,6 +44,13 @@ def test_an_option_wins_over_its_variable_and_none_is_not_given() -> None:
     environment = {"MODERATOR_GROUP": "from-environment", "MODERATOR_BATCH": "10"}
     settings = Settings.from_environment(environment, group="from-option", batch=None)
     assert (settings.group, settings.batch) == ("from-option", 10)
+
+
+@pytest.mark.parametrize(("text", "on"), [("true", True), ("1", True), ("FALSE", False), ("off", False)])
+def test_a_switch_is_read_and_written_in_words(text: str, on: bool) -> None:
+    settings = Settings.from_environment({"MODERATOR_STATEMENTS": text})
+    assert settings.statements is on
+    assert Settings.from_environment(settings.to_environment()).statements is on
 
 
 def test_an_option_may_be_the_plain_text_of_a_choice() -> None:
@@ -60,9 +69,12 @@ def test_an_option_may_be_the_plain_text_of_a_choice() -> None:
         ("GROUP", "\x07"),
         ("GUARANTEE", "exactly once"),
         ("DECISIONS", "some"),
+        ("STATEMENTS", "maybe"),
         ("HTTP_PORT", "eighty"),
         ("HTTP_PORT", "65536"),
         ("BATCH", "0"),
+        ("STATE_ACCOUNTS_IN_MEMORY", "99"),
+        ("STATE_ACCOUNTS_IN_MEMORY", "many"),
         ("SESSION_TIMEOUT", "1"),
         ("SESSION_TIMEOUT", "soon"),
         ("LINGER", "0.5"),

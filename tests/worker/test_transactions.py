@@ -256,3 +256,42 @@ def test_at_least_once_tells_no_offset_when_the_broker_does_not_acknowledge() ->
         asyncio.run(main())
     assert done == []
     assert len(producer.log) == 1
+
+
+def test_what_names_another_partition_goes_there_in_the_same_transaction(producer: Producer) -> None:
+    async def main() -> int | None:
+        publisher = TransactionalPublisher(SETTINGS, 3)
+        await publisher.start()
+        return await publisher.publish(
+            [
+                Output("observations", b"fp:1", b"1", 5),
+                Output("decisions", b"u1", b"2"),
+                Output("observations", b"fp:2", b"3", 0),
+                Output("observations", b"fp:3", b"4", 5),
+                Output("observations", b"fp:4", b"5", 3),
+            ],
+            {b"a:u1": b"s"},
+            {"posts": 8},
+        )
+
+    end = asyncio.run(main())
+    assert [entry for entry in producer.log if entry[0] == "send"] == [
+        ("send", "t.observations", 5, ((b"fp:1", b"1"), (b"fp:3", b"4"))),
+        ("send", "t.decisions", 3, ((b"u1", b"2"),)),
+        ("send", "t.observations", 0, ((b"fp:2", b"3"),)),
+        ("send", "t.observations", 3, ((b"fp:4", b"5"),)),
+        ("send", "t.state", 3, ((b"a:u1", b"s"),)),
+    ]
+    assert producer.verbs[-1] == "commit"
+    assert end == 2
+
+
+def test_a_full_batch_for_another_partition_is_sent_and_the_next_one_begun(producer: Producer) -> None:
+    last = asyncio.run(
+        transactions._send_all(
+            producer, "", 0, [Output("findings", b"u%d" % n, b"v", n % 2) for n in range(8)]
+        )
+    )
+    sent = [(entry[2], len(entry[3])) for entry in producer.log if entry[0] == "send"]
+    assert sorted(sent) == [(0, 1), (0, 3), (1, 1), (1, 3)]
+    assert set(last) == {"findings"}

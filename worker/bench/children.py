@@ -228,11 +228,18 @@ def lists(**arguments: Any) -> dict[str, Any]:
     return scale.lists(**arguments)
 
 
-def state(**arguments: Any) -> dict[str, Any]:
-    """The records of many accounts, written."""
-    from worker.bench import scale
+def accounts(**arguments: Any) -> dict[str, Any]:
+    """The core with the state of many accounts, and without any."""
+    from worker.bench import accounts
 
-    return scale.state(**arguments)
+    return accounts.accounts(**arguments)
+
+
+def written(**arguments: Any) -> dict[str, Any]:
+    """The records of many accounts, written."""
+    from worker.bench import accounts
+
+    return accounts.written(**arguments)
 
 
 def restored(**arguments: Any) -> dict[str, Any]:
@@ -244,7 +251,18 @@ def restored(**arguments: Any) -> dict[str, Any]:
 
 CHILDREN: dict[str, Callable[..., dict[str, Any]]] = {
     function.__name__: function
-    for function in (bare_confluent, bare_aiokafka, fill, pace, watch, core, lists, state, restored)
+    for function in (
+        bare_confluent,
+        bare_aiokafka,
+        fill,
+        pace,
+        watch,
+        core,
+        lists,
+        accounts,
+        written,
+        restored,
+    )
 }
 
 if __name__ == "__main__":

@@ -21,12 +21,16 @@ from worker.admin import create_topics
 from worker.cluster import connect
 from worker.demo.stage import Stage, StageError, free_port, stop
 
-PARTS = ("core", "lists", "bare", "noop", "full", "models", "restore")
+PARTS = ("core", "lists", "bare", "noop", "full", "models", "state", "restore")
 UNCERTAIN_SHARES = (0.01, 0.03, 0.10, 0.30)  # of the posts of which the fast model is unsure
 _SAMPLE_SECONDS = 0.1
 _STALL_SECONDS = 60.0
 _CORE_POSTS = 100_000  # enough for the core, which gives the same figure for ever more
 _LIST_ENTRIES = 200_000
+_STATE_WORKERS = (
+    ("full with state", "worker.judges:engine"),
+    ("full without state", "worker.bench.accounts:without_state"),
+)
 _RESTORED_ACCOUNTS = 100_000
 _CHILD_SECONDS = 600.0
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
@@ -103,13 +107,17 @@ def run(plan: Plan, broker: str | None, folder: Path, say: Say) -> Iterator[Row]
         say(f"lists: the core with {_LIST_ENTRIES:,} further terms")
         answer = child("lists", **_core_arguments(plan), entries=_LIST_ENTRIES)
         yield _row("core, long lists", answer)
+    for disk in (False, True) if "state" in plan.parts else ():
+        say(f"state: the core with {plan.accounts:,} accounts {_where(disk)}, and with none")
+        answer = child("accounts", **_core_arguments(plan), disk=disk)
+        yield _row(f"core, {plan.accounts:,} accounts {_where(disk)}", answer)
     if set(plan.parts) <= {"core", "lists"}:
         return
     with _kafka(broker, say) as bootstrap:
         prefix = f"bench-{os.getpid()}."
         try:
             create_topics(bootstrap, prefix, plan.partitions)
-            if {"bare", "noop", "full"} & set(plan.parts):
+            if {"bare", "noop", "full", "state"} & set(plan.parts):
                 say(f"putting {plan.posts:,} posts of 300 bytes on the topic")
                 child(
                     "fill", broker=bootstrap, topic=f"{prefix}posts", count=plan.posts, accounts=plan.accounts
@@ -123,13 +131,21 @@ def run(plan: Plan, broker: str | None, folder: Path, say: Say) -> Iterator[Row]
                         f"{part} {guarantee}", judge, guarantee
                     )
                     _forget_state(plan, bootstrap, prefix)
+            for name, judge in _STATE_WORKERS if "state" in plan.parts else ():
+                say(f"full worker, exactly-once, {name}")
+                timeless = replace(plan, latency_seconds=0.0)
+                yield _Worker(timeless, bootstrap, prefix, folder, say).measure(name, judge, "exactly-once")
+                _forget_state(plan, bootstrap, prefix)
             for share in UNCERTAIN_SHARES if "models" in plan.parts else ():
                 yield _with_uncertain(plan, bootstrap, f"{prefix}{share:g}.", share, folder, say)
             if "restore" in plan.parts:
-                say(f"restore of {_RESTORED_ACCOUNTS:,} accounts")
+                count = max(plan.accounts, _RESTORED_ACCOUNTS)
+                say(f"restore of {count:,} accounts")
                 where = {"broker": bootstrap, "prefix": prefix, "partitions": plan.partitions}
-                child("state", **where, accounts=_RESTORED_ACCOUNTS)
-                yield _row("restore", child("restored", **where))
+                pack = {name: _core_arguments(plan)[name] for name in ("policies", "cache_dir")}
+                child("written", **where, **pack, accounts=count)
+                for disk in (False, True):
+                    yield _row(f"restore {_where(disk)}", child("restored", **where, disk=disk))
         finally:
             with (
                 contextlib.suppress(Exception),
@@ -178,6 +194,10 @@ def _row(name: str, answer: Mapping[str, Any]) -> Row:
     row = Row(name, posts, answer["seconds"], cpu, answer["peak_bytes"])
     row.details = answer.get("details", {})
     return row
+
+
+def _where(disk: bool) -> str:
+    return "on disk" if disk else "in memory"
 
 
 def _core(plan: Plan) -> Row:

@@ -5,23 +5,23 @@ from __future__ import annotations
 import asyncio
 import random
 import resource
+import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from worker import heap, restore
-from worker.bench import data
-from worker.bench.core import START, batches
-from worker.engine.ids import partition_of
+from worker.bench.core import batches
 from worker.engine.judge import PartitionJudge
 from worker.engine.records import Record
 from worker.engine.registry import Pack, load_pack
 from worker.settings import Settings
 
+if TYPE_CHECKING:
+    from worker.adapters.spill import Spill
+
 _SEED = 11
 _SYLLABLES = ("ba", "ke", "li", "mo", "nu", "pra", "ste", "tri", "vor", "zan", "qui", "dal", "fen", "gor")
-_POSTS_EACH = 3
-_STATE_BATCH = 5_000
 _ROUNDS = 3  # the best counts: what else runs on the machine only ever makes it slower
 
 
@@ -78,51 +78,33 @@ def _terms(entries: int) -> list[str]:
     return list(terms)
 
 
-def state(broker: str, prefix: str, partitions: int, accounts: int) -> dict[str, Any]:
-    """Writes to `state` what so many accounts leave that have posted three times each, batch by batch."""
-    return {"posts": asyncio.run(_state(Settings(broker=broker, topic_prefix=prefix), partitions, accounts))}
+def restored(broker: str, prefix: str, partitions: int, disk: bool = False) -> dict[str, Any]:
+    """Restores every partition of `state`, as a worker does that owns them all, into memory or to disk."""
+    settings = Settings(broker=broker, topic_prefix=prefix)
+    if not disk:
+        return asyncio.run(_restored(settings, partitions, None))
+    from worker.adapters.spill import Spill
+
+    with tempfile.TemporaryDirectory(prefix="moderator-state-") as folder:
+        return asyncio.run(_restored(settings, partitions, Spill(Path(folder))))
 
 
-async def _state(settings: Settings, partitions: int, accounts: int) -> int:
-    from aiokafka import AIOKafkaProducer
-
-    judge = PartitionJudge(load_pack(backend="re2"), 0)
-    producer = AIOKafkaProducer(bootstrap_servers=settings.broker, linger_ms=20, max_batch_size=512 * 1024)
-    await producer.start()
-    written = 0
-    try:
-        for start in range(0, accounts * _POSTS_EACH, _STATE_BATCH):
-            numbers = range(start, min(start + _STATE_BATCH, accounts * _POSTS_EACH))
-            for key, value in judge.judge([_post(number, accounts) for number in numbers]).state.items():
-                await producer.send(
-                    settings.topic("state"), value, key=key, partition=partition_of(key, partitions)
-                )
-                written += 1
-        await producer.flush()
-    finally:
-        await producer.stop()
-    return written
-
-
-def _post(number: int, accounts: int) -> Record:
-    author = f"r{number % accounts}"
-    return Record("posts", 0, number, 0, None, data.value(f"r-{number}", author, START, "a fine day"))
-
-
-def restored(broker: str, prefix: str, partitions: int) -> dict[str, Any]:
-    """Restores every partition of `state`, as a worker does that owns them all."""
-    return asyncio.run(_restored(Settings(broker=broker, topic_prefix=prefix), partitions))
-
-
-async def _restored(settings: Settings, partitions: int) -> dict[str, Any]:
+async def _restored(settings: Settings, partitions: int, spill: Spill | None) -> dict[str, Any]:
     pack = load_pack(backend="re2")  # nothing is scanned here
-    judges = {number: PartitionJudge(pack, number) for number in range(partitions)}
-    before = _resident_bytes()
+    judges = {
+        number: PartitionJudge(pack, number, store=None if spill is None else spill.open(number))
+        for number in range(partitions)
+    }
+    before = resident_bytes()
     cpu, began = time.process_time(), time.perf_counter()
     found = await restore.restore(settings, {number: judge.restore for number, judge in judges.items()})
     seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
     held = sum(len(judge.accounts) for judge in judges.values())
     records = sum(each.records for each in found.values())
+    resident = resident_bytes() - before
+    disk = sum(judge.store.disk_bytes or 0 for judge in judges.values())
+    for judge in judges.values():
+        judge.close()
     return {
         "posts": records,
         "seconds": seconds,
@@ -132,12 +114,14 @@ async def _restored(settings: Settings, partitions: int) -> dict[str, Any]:
             "state_records": records,
             "restore_seconds": round(seconds, 3),
             "restore_cpu_seconds": round(cpu, 3),
-            "resident_bytes_an_account": round((_resident_bytes() - before) / max(held, 1)),
+            "resident_bytes_an_account": round(resident / max(held, 1)),
+            "disk_mb": round(disk / 1e6, 1),
         },
     }
 
 
-def _resident_bytes() -> int:
+def resident_bytes() -> int:
+    """This process's memory now."""
     fields = Path("/proc/self/statm").read_text(encoding="ascii").split()
     return int(fields[1]) * resource.getpagesize()
 

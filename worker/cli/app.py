@@ -13,7 +13,9 @@ from typer.exceptions import TyperException
 
 from worker import __version__
 from worker.cli import (
+    backtest,
     bench,
+    breakers,
     check,
     dead_letters,
     demo,
@@ -21,8 +23,11 @@ from worker.cli import (
     explain,
     policies,
     replay,
+    reverse,
     run,
     score,
+    simulate,
+    statements,
     topics,
 )
 from worker.cli.errors import BAD_USAGE, INTERRUPTED, CommandError
@@ -40,10 +45,15 @@ app.command("check")(check.check)
 app.command("score")(score.score)
 app.command("replay")(replay.replay)
 app.command("evaluate")(evaluate.evaluate)
+app.command("backtest")(backtest.backtest)
 app.command("explain")(explain.explain)
 app.add_typer(policies.app, name="policies")
 app.add_typer(topics.app, name="topics")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(breakers.app, name="breakers")
+app.add_typer(statements.app, name="statements")
+app.command("reverse")(reverse.reverse)
+app.command("simulate")(simulate.simulate)
 app.command("demo")(demo.demo)
 app.command("bench")(bench.bench)
 

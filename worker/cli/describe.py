@@ -27,11 +27,15 @@ def action(planned: PolicyAction) -> str:
 
 
 def rung(step: Rung) -> str:
-    """One rung: `≥ 0.90, 3 strikes: remove + suspend read_only 168 h`."""
+    """One rung: `≥ 0.90, 2 strikes of its own or 3 in all: remove + suspend read_only 168 h`."""
     when = f"≥ {step.score:.2f}"
-    if step.active_strikes:
-        when += f", {step.active_strikes} strikes"
-    return f"{when}: " + " + ".join(action(planned) for planned in step.actions)
+    if step.same_policy_strikes and step.active_strikes:
+        when += f", {step.same_policy_strikes} strikes of its own or {step.active_strikes} in all"
+    elif step.repeated:
+        own = " of its own" if step.same_policy_strikes else ""
+        when += f", {step.same_policy_strikes or step.active_strikes} strikes{own}"
+    warned = "" if step.warn_below is None else f" (first < {step.warn_below:.2f}: warned)"
+    return f"{when}: " + " + ".join(action(planned) for planned in step.actions) + warned
 
 
 def ladder(policy: Policy) -> str:

@@ -19,6 +19,7 @@ from worker.cli.packs import load
 from worker.cluster import BrokerUnreachable, ClusterError
 from worker.engine.explaining import Change, Explanation, PolicyExplanation
 from worker.engine.explaining import explain as take_apart
+from worker.engine.limits import MEANINGS
 from worker.engine.policy import Rung
 from worker.engine.registry import Pack
 from worker.engine.scored import Weighed
@@ -66,7 +67,9 @@ def explain(
         raise CommandError(
             f"no post {post_id} in {where}", hint="Deleted posts have nothing to explain.", code=BAD_USAGE
         ) from error
-    explanation = take_apart(pack, trial.subject, trial.now, trial.active_strikes)
+    explanation = take_apart(
+        pack, trial.subject, trial.now, trial.active_strikes, trial.by_policy, trial.account
+    )
     if json:
         emit_json(_report(pack, trial, explanation))
     else:
@@ -108,6 +111,17 @@ def _report(pack: Pack, trial: Trial, explanation: Explanation) -> dict[str, Any
             ],
         },
         "in_force": [action.action_id for action in trial.in_force],
+        "counters": [
+            {
+                "limit": one.limit.name,
+                "counter": one.limit.counter,
+                "window_minutes": one.limit.window_minutes,
+                "found": one.found,
+                "at_least": one.limit.at_least,
+                "reached": one.reached,
+            }
+            for one in explanation.counters
+        ],
         "policies": [_policy(policy) for policy in explanation.policies],
     }
 
@@ -165,7 +179,7 @@ def _show(pack: Pack, trial: Trial, explanation: Explanation) -> None:
     shown = mark(trial.post.text, spans) if console.is_terminal else underline(trial.post.text, spans)
     console.print(shown, markup=False)
     console.print()
-    console.print(_account(trial))
+    console.print(_account(trial, explanation))
     for part in sorted(notable, key=lambda p: -p.judgement.score):
         console.print(_tree(part))
     silent = [part.judgement.loaded.policy.id for part in explanation.policies if not part.judgement.notable]
@@ -176,13 +190,22 @@ def _show(pack: Pack, trial: Trial, explanation: Explanation) -> None:
         console.print(Text(f"Found nothing: {', '.join(silent)}", style="dim"))
 
 
-def _account(trial: Trial) -> Tree:
+def _account(trial: Trial, explanation: Explanation) -> Tree:
     tree = Tree(f"account: {trial.active_strikes} active strikes before this post")
     for policy, weight, expires in trial.strikes:
         tree.add(Text(f"{policy}: {weight}, until {format_time(expires)}"))
     for action in trial.in_force:
         what = f"{action.kind} {action.detail}".rstrip()
         tree.add(Text(f"in force: {what} of the {action.subject_type.replace('_', ' ')}"))
+    # Of all limits those that are reached or half way there; all are in the JSON.
+    near = [one for one in explanation.counters if one.reached or 2 * one.found >= one.limit.at_least]
+    for one in near:
+        word = "reached" if one.reached else "not reached"
+        tree.add(
+            Text(
+                f"{one.limit.name}: {one.found} of {one.limit.at_least} {MEANINGS[one.limit.counter]}, {word}"
+            )
+        )
     return tree
 
 

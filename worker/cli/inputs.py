@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import io
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -61,6 +63,21 @@ def open_lines(source: str) -> Iterator[Lines]:
         ) from error
     with opened as raw:
         yield Lines(source, raw, _unpacked(raw), path.stat().st_size)
+
+
+@contextmanager
+def open_again(source: str, *, once: bool = False) -> Iterator[str]:
+    """A path that can be opened as often as it is needed: standard input is copied to a temporary file.
+
+    With `once` nothing is copied, as it is read only once.
+    """
+    if source != "-" or once:
+        yield source
+        return
+    with tempfile.NamedTemporaryFile(prefix="moderator-", suffix=".jsonl") as copy:
+        shutil.copyfileobj(sys.stdin.buffer, copy)
+        copy.flush()
+        yield copy.name
 
 
 def _unpacked(raw: BinaryIO) -> BinaryIO:

@@ -27,6 +27,14 @@ Only = Annotated[
         show_default=False,
     ),
 ]
+StatementsOn = Annotated[
+    bool,
+    typer.Option(
+        "--statements",
+        envvar="MODERATOR_STATEMENTS",
+        help="Make a statement of reasons of each action (docs/statements.md).",
+    ),
+]
 Broker = Annotated[
     str,
     typer.Option(

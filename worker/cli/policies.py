@@ -22,6 +22,7 @@ from worker.engine.cases import EXPECTATIONS, CaseResult, run_cases
 from worker.engine.lint import VALIDATORS, lint
 from worker.engine.policy import Policy
 from worker.engine.registry import Pack, load_pack
+from worker.engine.timelines import TimelineResult, run_timelines
 from worker.engine.tomlfile import PackError
 
 app = typer.Typer(
@@ -167,11 +168,13 @@ def run_policy_cases(
     pack = load(_chosen(folder, policies), only or ())
     try:
         results = run_cases(pack)
+        timelines = run_timelines(pack)
     except PackError as error:
         raise CommandError(
             f"the cases cannot be read:\n{error}", hint="Correct the files named above."
         ) from error
-    failed = [result for result in results if not result.ok]
+    late = [one for one in timelines if not one.ok]
+    failed = [*(result for result in results if not result.ok), *late]
     if json:
         emit_json(
             {
@@ -179,12 +182,14 @@ def run_policy_cases(
                 "cases": len(results),
                 "failed": len(failed),
                 "results": [_result(result) for result in results],
+                "timelines": [_timeline(one) for one in timelines],
             }
         )
     else:
         _show(pack, results)
+        _show_timelines(timelines)
     if failed:
-        say(f"{len(failed)} of {len(results)} cases failed")
+        say(f"{len(failed)} of {len(results) + len(timelines)} cases and timelines failed")
         raise typer.Exit(VIOLATION_OR_FAILED)
 
 
@@ -201,6 +206,35 @@ def _result(result: CaseResult) -> dict[str, Any]:
         "faults": list(result.faults),
         "why": result.case.why,
     }
+
+
+def _timeline(result: TimelineResult) -> dict[str, Any]:
+    return {
+        "policy": result.policy,
+        "name": result.timeline.name,
+        "file": str(result.file),
+        "line": result.line,
+        "ok": result.ok,
+        "expected": result.timeline.expect,
+        "got": result.got,
+        "posts": len(result.outcomes),
+        "faults": list(result.faults),
+        "why": result.timeline.why,
+    }
+
+
+def _show_timelines(results: list[TimelineResult]) -> None:
+    for result in results:
+        if not result.ok:
+            stdout().print(
+                Text.assemble(
+                    (f"{result.file}:{result.line}", "bold"),
+                    f": {result.timeline.name}: {'; '.join(result.faults)}\n",
+                    (f"    why: {result.timeline.why}", "dim"),
+                )
+            )
+    if results:
+        say(f"{sum(result.ok for result in results)} of {len(results)} timelines passed")
 
 
 def _show(pack: Pack, results: list[CaseResult]) -> None:

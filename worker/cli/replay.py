@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
@@ -12,11 +13,11 @@ import typer
 
 from schemas.base import parse_time
 from worker.cli.errors import CommandError
-from worker.cli.inputs import open_lines
-from worker.cli.options import AsJson, Policies
+from worker.cli.inputs import open_again, open_lines
+from worker.cli.options import AsJson, Policies, StatementsOn
 from worker.cli.output import progress, say
 from worker.cli.packs import load
-from worker.replay import BATCH, Replay
+from worker.replay import BATCH, Replay, is_recording
 
 
 class Decisions(StrEnum):
@@ -49,6 +50,23 @@ def replay(
             show_default=False,
         ),
     ] = None,
+    recorded: Annotated[
+        bool,
+        typer.Option(
+            "--recorded",
+            help="The lines are a recording, internal topics included: judge nothing else. "
+            "Told from the file by itself; needed for standard input alone, which is else copied to a file first.",
+        ),
+    ] = False,
+    partitions: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="How many partitions share the caps of breakers: those of the cluster that the records come from.",
+            show_default="each has all of them",
+        ),
+    ] = None,
+    statements: StatementsOn = False,
     policies: Policies = None,
     json: AsJson = False,  # every command takes it; this one always writes JSON
 ) -> None:
@@ -57,12 +75,41 @@ def replay(
     Each line may also have key, partition, offset, timestamp and value_base64; without them partition 0
     and ordinal offsets count. Writes {"topic", "key", "value"} lines. A line that is no record becomes a
     dead letter of the topic it names, or of "replay" with the line's number as its offset.
+
+    What workers write for each other (observations of what accounts share, and what follows) is judged as well,
+    each right after the record that caused it. A file that holds such records is a recording: they are judged
+    as they stand in it, and nothing is added.
     """
     end = _time(until)
-    run = Replay(load(policies), publish_all=decisions is Decisions.ALL, internal=internal)
-    started = time.perf_counter()
+    pack = load(policies)
     write = sys.stdout.buffer.write
-    with open_lines(file) as lines, progress(lines.size, "replaying") as bar:
+    with open_again(file, once=recorded) as source:
+        run = Replay(
+            pack,
+            publish_all=decisions is Decisions.ALL,
+            internal=internal,
+            statements=statements,
+            loop=not (recorded or _is_recording(source)),
+            partitions=partitions,
+        )
+        started = time.perf_counter()
+        _run(run, source, end, write)
+    sys.stdout.buffer.flush()
+    if sys.stderr.isatty():
+        seconds = max(time.perf_counter() - started, 1e-9)
+        counts = ", ".join(f"{count:,} {topic}" for topic, count in run.outputs.items()) or "nothing written"
+        say(f"{run.records:,} records in {seconds:.1f} s, {run.records / seconds:,.0f} a second; {counts}")
+    if run.bad_lines:
+        say(f"{run.bad_lines} of {run.records} lines were no record; look for them in dead-letter")
+
+
+def _is_recording(source: str) -> bool:
+    with open_lines(source) as lines:
+        return is_recording(lines)
+
+
+def _run(run: Replay, source: str, end: datetime | None, write: Callable[[bytes], object]) -> None:
+    with open_lines(source) as lines, progress(lines.size, "replaying") as bar:
         task = bar.task_ids[0]
         batch: list[bytes] = []
         for line in lines:
@@ -73,13 +120,6 @@ def replay(
                 bar.update(task, completed=lines.position(), note=f"{run.records:,} records")
         write(b"".join(run.feed(batch)))
         write(b"".join(run.finish(end)))
-    sys.stdout.buffer.flush()
-    if sys.stderr.isatty():
-        seconds = max(time.perf_counter() - started, 1e-9)
-        counts = ", ".join(f"{count:,} {topic}" for topic, count in run.outputs.items()) or "nothing written"
-        say(f"{run.records:,} records in {seconds:.1f} s, {run.records / seconds:,.0f} a second; {counts}")
-    if run.bad_lines:
-        say(f"{run.bad_lines} of {run.records} lines were no record; look for them in dead-letter")
 
 
 def _time(text: str | None) -> datetime | None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from worker.cli.errors import CommandError
-from worker.cli.options import Broker, Policies, TopicPrefix
+from worker.cli.options import Broker, Policies, StatementsOn, TopicPrefix
 from worker.cli.packs import pattern_cache
 from worker.cli.settings import settings
 from worker.settings import Decisions, Guarantee
@@ -31,6 +31,7 @@ def run(
         Decisions,
         typer.Option(envvar="MODERATOR_DECISIONS", help="Publish decisions other than clear, or all."),
     ] = Decisions.OTHER,
+    statements: StatementsOn = False,
     policies: Policies = None,
     cache_dir: Annotated[
         Path | None,
@@ -41,6 +42,22 @@ def run(
             show_default=False,
         ),
     ] = None,
+    state_dir: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="MODERATOR_STATE_DIR",
+            metavar="FOLDER",
+            help="Keep state here that memory has no room for (docs/state.md).",
+            show_default=False,
+        ),
+    ] = None,
+    state_accounts_in_memory: Annotated[
+        int,
+        typer.Option(
+            envvar="MODERATOR_STATE_ACCOUNTS_IN_MEMORY",
+            help="Accounts of each partition whose records stay decoded in memory.",
+        ),
+    ] = 20_000,
     http_host: Annotated[
         str, typer.Option(envvar="MODERATOR_HTTP_HOST", help="Where /metrics, /healthz and /readyz listen.")
     ] = "127.0.0.1",
@@ -77,8 +94,11 @@ def run(
         group=group,
         guarantee=guarantee,
         decisions=decisions,
+        statements=statements,
         policies=policies,
         cache_dir=cache_dir or pattern_cache(),
+        state_dir=state_dir,
+        state_accounts_in_memory=state_accounts_in_memory,
         http_host=http_host,
         http_port=http_port,
         batch=batch,

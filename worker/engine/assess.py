@@ -10,7 +10,7 @@ from schemas.posts import Post
 from worker.engine.chain import Chain, Judgement
 from worker.engine.contract import Subject
 from worker.engine.decide import Ruling, decide, strength
-from worker.engine.policy import POLICY_IDS
+from worker.engine.policy import POLICY_IDS, PolicyAction
 from worker.engine.registry import Pack
 from worker.engine.subjects import post_subject
 
@@ -54,12 +54,17 @@ class Assessment:
     @property
     def actions(self) -> tuple[tuple[str, str], ...]:
         """`(kind, policy)` of the actions, at most one a kind, label before remove before suspend."""
-        chosen: dict[str, tuple[tuple[int, int, int], str]] = {}
+        return tuple((action.kind, policy) for action, policy in self.strictest)
+
+    @property
+    def strictest(self) -> tuple[tuple[PolicyAction, str], ...]:
+        """The actions as the ladders have them, each with its policy; at most one a kind, in the same order."""
+        chosen: dict[str, tuple[PolicyAction, str]] = {}
         for judgement, rung in self.ruling.violations:
             for action in rung.actions:
-                if action.kind not in chosen or strength(action) > chosen[action.kind][0]:
-                    chosen[action.kind] = (strength(action), judgement.loaded.policy.id)
-        return tuple((kind, chosen[kind][1]) for kind in ("label", "remove", "suspend") if kind in chosen)
+                if action.kind not in chosen or strength(action) > strength(chosen[action.kind][0]):
+                    chosen[action.kind] = (action, judgement.loaded.policy.id)
+        return tuple(chosen[kind] for kind in ("label", "remove", "suspend") if kind in chosen)
 
 
 class Assessor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -13,7 +13,6 @@ from worker.engine.registry import LoadedPolicy
 from worker.signals.view import Signals
 
 MAX_EVIDENCE = 32
-_NO_COUNTS: Mapping[str, int] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +100,7 @@ class Chain:
 
     def context(self, now: datetime) -> RuleContext:
         """What the rules may know beyond a subject at this time."""
-        return RuleContext(now, _NO_COUNTS, self._facts)
+        return RuleContext(now, self._facts)
 
     def judge(
         self, loaded: LoadedPolicy, subject: Subject, signals: Signals, context: RuleContext

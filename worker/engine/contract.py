@@ -66,12 +66,11 @@ ABSTAIN = Verdict(Outcome.ABSTAIN)
 class RuleContext:
     """What a rule may know beyond the subject.
 
-    `now` is the record's own time (aware, UTC), so a replay sees the same value. `counts` holds the
-    counters that the policy declares, read before the chain. `facts` are the pack's: calendar, identities, consents.
+    `now` is the record's own time (aware, UTC), so a replay sees the same value. `facts` are the pack's: calendar,
+    identities, consents. What the account did over time is among the signals (`behaviour.*`).
     """
 
     now: datetime
-    counts: Mapping[str, int] = field(default_factory=dict)
     facts: Facts = field(default_factory=Facts)
 
 

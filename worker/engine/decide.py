@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from worker.engine.chain import Judgement
@@ -41,31 +41,35 @@ class Ruling:
 NOTHING = Ruling("clear")
 
 
-def rung_of(judgement: Judgement, active_strikes: int) -> Rung:
+def rung_of(judgement: Judgement, active_strikes: int, of_policy: int = 0) -> Rung:
     """The last rung of the policy's ladder that a violation's score and the account's strikes reach.
 
-    `active_strikes` counts those before this violation; a rung counts its own with them. A rung whose strictest
-    action is not granted is left out.
+    `active_strikes` counts those before this violation under all policies, `of_policy` those under this one; a rung
+    counts its own with them. A rung whose strictest action is not granted is left out.
     """
     granted = judgement.granted
     ladder = [r for r in judgement.loaded.policy.ladder if granted is None or r.strictest in granted]
     reached = ladder[0]
     for rung in ladder:
-        if judgement.score >= rung.score and active_strikes + rung.strikes >= rung.active_strikes:
+        if rung.reached(judgement.score, active_strikes, of_policy):
             reached = rung
     return reached
 
 
-def decide(judgements: Sequence[Judgement], active_strikes: int) -> Ruling:
+def decide(
+    judgements: Sequence[Judgement], active_strikes: int, by_policy: Mapping[str, int] | None = None
+) -> Ruling:
     """One ruling from all verdicts. Shadow verdicts do not count; a failed rule is never clear.
 
+    `active_strikes` are the account's before this subject, `by_policy` the same for each policy that has some.
     Where somebody is at risk nothing is done automatically against them, save by policies that protect others
     (`despite_at_risk`): what the others found becomes a doubt.
     """
     at_risk = tuple(j for j in judgements if j.enforced and j.at_risk)
     found = [j for j in judgements if j.enforced and j.outcome == "violation"]
     acting = [j for j in found if not at_risk or j.loaded.policy.despite_at_risk]
-    violations = [(j, rung_of(j, active_strikes)) for j in acting]
+    standing = by_policy or {}
+    violations = [(j, rung_of(j, active_strikes, standing.get(j.loaded.policy.id, 0))) for j in acting]
     held = [j for j in found if j not in acting]
     doubts = (*held, *(j for j in judgements if j.enforced and j.doubtful and not j.at_risk))
     failures = tuple(j for j in judgements if j.enforced and j.outcome == "failed")

@@ -17,7 +17,9 @@ from worker.engine.registry import DEFAULT_PACK, LoadedPolicy, Pack
 from worker.signals.terms import list_terms
 
 _POLICIES = "worker.policies"
-_LISTS = frozenset({"terms", "expressions", "findings", "support", "excuses", "groups"})
+_LISTS = frozenset(
+    {"terms", "expressions", "findings", "support", "excuses", "groups", "coordination", "returns"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,9 @@ def _scoring(policy: Policy) -> dict[str, str]:
             name = entry.get("signal") or entry.get("formula") or entry.get("name")
             scope = ",".join(entry.get("findings", ()))
             parts.append((f"{kind} {name} {scope}".rstrip(), _short(entry)))
+    for kind in ("coordination", "returns"):
+        for number, row in enumerate(data_list(policy, kind), 1):
+            parts.append((f"{kind} row {number}, {row['feature']}", _short(row)))
     return _told(parts)
 
 
@@ -180,7 +185,7 @@ def _imported(source: bytes) -> list[str]:
 
 
 def _facts(old: Pack, new: Pack) -> Iterator[Difference]:
-    for kind in ("calendar", "identities", "consents", "banks", "prints"):
+    for kind in ("calendar", "identities", "consents", "banks", "prints", "domains"):
         before, after = (
             _told(
                 (f"{kind} {_fact_name(fact)}", _short(fact.model_dump(mode="json", exclude_defaults=True)))

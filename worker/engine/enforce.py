@@ -2,92 +2,122 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Iterator, Set
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
-from schemas.enforcement import Enforcement, EvidenceItem, RecordRef, Strikes
+from schemas.enforcement import Enforcement, Strikes
 from schemas.enforcement import Subject as SubjectRef
 from schemas.queue import QueueItem
 from worker.engine.breakers import Breakers
+from worker.engine.casework import (
+    Case,
+    action_id_of,
+    content_in,
+    doubt_item,
+    evidence_items,
+    expires_ms,
+    item_of,
+    record_of,
+    targets_of,
+)
 from worker.engine.chain import Judgement
-from worker.engine.contract import Evidence, Subject
 from worker.engine.decide import Ruling, mode_strength, strength
-from worker.engine.ids import action_id, digest
-from worker.engine.policy import PolicyAction
+from worker.engine.policy import PolicyAction, Rung
+from worker.engine.precedents import is_settled, is_suspension_settled, note_contents
 from worker.engine.state import DAY, REMEMBERED_ITEMS, Account, InForce, Strike
-from worker.engine.times import LAST_MS, later
+from worker.engine.times import EPOCH
+from worker.engine.traits import is_guarded
 
-MAX_DETAIL = 256
+__all__ = ["Case", "Effects", "enforce", "evidence_items", "strikes_about", "take_back_warning"]
+
 _FAILED_DUE_HOURS = 24
-_OWN = frozenset({"handle", "display_name", "bio", "avatar", "header"})  # of a profile
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One subject on trial: where it came from, when, and under which pack."""
-
-    subject: Subject
-    record: RecordRef
-    cause: str  # goes into action ids: the post id, or account_id@updated_at
-    now: datetime
-    now_ms: int
-    pack_id: str
-
-    @property
-    def post_id(self) -> str | None:
-        """The post that caused it, None for a profile."""
-        return self.subject.id if self.subject.kind == "post" else None
+_GUARDED_PRIORITY = 90  # of the suspension of somebody whom the public knows
 
 
 @dataclass(slots=True)
 class Effects:
-    """What follows from one ruling."""
+    """What follows from one ruling.
+
+    `outcome` is the decision's: the ruling's, unless people had decided about all of it. `warnings` holds the ids of
+    those actions that warn of a first offence, `lang` the language of what they are about.
+    """
 
     actions: list[Enforcement] = field(default_factory=list)
     items: list[QueueItem] = field(default_factory=list)
     held: list[tuple[str, str]] = field(default_factory=list)  # (policy, kind) stopped by a breaker
     preserved: dict[str, int] = field(default_factory=dict)  # action id: kept until, whatever is erased
     forgotten: list[str] = field(default_factory=list)  # items that the account's record has no room for
+    outcome: str = "clear"
+    warnings: set[str] = field(default_factory=set)
+    lang: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One action that a rung calls for."""
+
+    judgement: Judgement
+    rung: Rung
+    action: PolicyAction
+    target: SubjectRef
 
 
 def enforce(
-    case: Case, ruling: Ruling, account: Account, breakers: Breakers, applied: Set[str] = frozenset()
+    case: Case,
+    ruling: Ruling,
+    account: Account,
+    breakers: Breakers,
+    applied: Set[str] = frozenset(),
+    protected: Set[str] = frozenset(),
 ) -> Effects:
     """Makes the actions and review items of a ruling and notes them in the account's record.
 
     At most one action per kind and subject, by the strictest policy. What stands already is not repeated.
     Nor is an action whose id is among `applied`: a post that is judged anew causes the same actions.
-    An action above its breaker's quota becomes a review item and adds no strike.
+    An action above its breaker's quota becomes a review item and adds no strike, and so does the suspension of an
+    account that is among `protected`, or verified and of public interest, unless the rung is one of zero tolerance.
+    What people decided is left as it is.
     """
-    effects = Effects()
-    chosen = _choose(case, ruling, account, applied)
-    allowed: list[tuple[Judgement, PolicyAction, SubjectRef]] = []
-    for judgement, action, target in chosen:
-        policy = judgement.loaded.policy
-        if breakers.allow(policy, action.kind, case.now_ms):
-            allowed.append((judgement, action, target))
+    effects = Effects(outcome=ruling.outcome, lang=case.subject.lang)
+    for judgement in (*(judgement for judgement, _ in ruling.violations), *ruling.doubts):
+        note_contents(case.subject, judgement.evidence, account, case.now_ms)
+    unsettled, settled = _divide(case, ruling, account)
+    allowed: list[_Step] = []
+    held: list[tuple[_Step, str]] = []
+    for step in _choose(case, unsettled, account, applied):
+        policy, kind = step.judgement.loaded.policy, step.action.kind
+        if kind == "suspend" and is_suspension_settled(
+            case.subject, step.judgement.evidence, account, case.now_ms
+        ):
+            settled = True
+        elif kind == "suspend" and _needs_a_person(case, step, account, protected):
+            held.append((step, "uncertain"))
+        elif breakers.allow(policy, kind, case.now_ms):
+            allowed.append(step)
         else:
-            effects.held.append((policy.id, action.kind))
-            proposed = _record(
-                case, judgement, action, target, Strikes(added=0, active=account.active_strikes(case.now_ms))
-            )
-            effects.items.append(_item(case, judgement, "breaker", proposed, policy.review.priority))
-    if allowed:
-        _apply(case, ruling, allowed, account, effects)
+            effects.held.append((policy.id, kind))
+            held.append((step, "breaker"))
+    warned = [j for j, rung in unsettled.violations if _is_warned(case, j, rung, account)]
+    added = _apply(case, unsettled, allowed, warned, account, effects) if allowed else 0
+    effects.items += _proposals(case, held, warned, account, added)
     removed = any(action.kind != "label" for action in effects.actions)
-    if ruling.doubts and not removed:
+    if unsettled.doubts and not removed:
         # One item a subject: the reviewer sees the worst doubt first, the others stand in the decision.
-        doubt = max(ruling.doubts, key=lambda j: j.score)
-        effects.items.append(_doubt_item(case, doubt, account))
-    for judgement in ruling.at_risk:
-        effects.items.append(_item(case, judgement, "at_risk", None, judgement.loaded.policy.review.priority))
+        doubt = max(unsettled.doubts, key=lambda j: j.score)
+        effects.items.append(doubt_item(case, doubt, account))
+    for judgement in unsettled.at_risk:
+        effects.items.append(
+            item_of(case, judgement, "at_risk", None, judgement.loaded.policy.review.priority)
+        )
     for judgement, rung in ruling.violations:
         if rung.queue is not None:
             priority = judgement.loaded.policy.review.priority
-            effects.items.append(_item(case, judgement, rung.queue, None, priority))
-    for judgement in ruling.failures:
-        effects.items.append(_item(case, judgement, "rule_failed", None, 60, _FAILED_DUE_HOURS))
+            effects.items.append(item_of(case, judgement, rung.queue, None, priority))
+    for judgement in unsettled.failures:
+        effects.items.append(item_of(case, judgement, "rule_failed", None, 60, _FAILED_DUE_HOURS))
+    if settled and not effects.actions:
+        effects.outcome = "review" if effects.items else "clear"
     for item in effects.items:
         account.items[item.item_id] = case.post_id
     while len(account.items) > REMEMBERED_ITEMS:
@@ -96,51 +126,55 @@ def enforce(
     return effects
 
 
-def _choose(
-    case: Case, ruling: Ruling, account: Account, applied: Set[str]
-) -> list[tuple[Judgement, PolicyAction, SubjectRef]]:
+def _divide(case: Case, ruling: Ruling, account: Account) -> tuple[Ruling, bool]:
+    """What of a ruling people have not decided about yet, and whether they have about any of it.
+
+    What zero tolerance finds is shown to a person all the same (see `enforce`), and so is what a rights-holder reports:
+    whoever decided may not have known of it.
+    """
+    if not account.human:
+        return ruling, False
+
+    def is_open(judgement: Judgement) -> bool:
+        return not is_settled(case.subject, judgement.evidence, account)
+
+    violations = tuple(pair for pair in ruling.violations if is_open(pair[0]))
+    reported: tuple[Judgement, ...] = ()
+    if case.subject.report is not None:
+        reported = tuple(j for j, _ in ruling.violations if not is_open(j))
+    doubts = tuple(j for j in ruling.doubts if is_open(j) or case.subject.report is not None)
+    failures = tuple(j for j in ruling.failures if is_open(j))
+    at_risk = tuple(j for j in ruling.at_risk if is_open(j))
+    unsettled = replace(
+        ruling, violations=violations, doubts=(*reported, *doubts), failures=failures, at_risk=at_risk
+    )
+    return unsettled, unsettled != ruling
+
+
+def _needs_a_person(case: Case, step: _Step, account: Account, protected: Set[str]) -> bool:
+    """Whether a suspension is a person's decision, because of whose account it is."""
+    return step.rung.queue != "zero_tolerance" and is_guarded(account, case.subject.account_id, protected)
+
+
+def _choose(case: Case, ruling: Ruling, account: Account, applied: Set[str]) -> list[_Step]:
     """The strictest action for each kind and subject that does not stand already."""
-    best: dict[tuple[str, str, str], tuple[Judgement, PolicyAction, SubjectRef]] = {}
+    best: dict[tuple[str, str, str], _Step] = {}
     for judgement, rung in ruling.violations:  # strictest policy first, so the first of equals stays
         for action in rung.actions:
-            for target in _targets(case, judgement, action):
+            for target in targets_of(case, judgement, action, account):
                 key = (action.kind, target.type, target.id)
-                if key not in best or strength(action) > strength(best[key][1]):
-                    best[key] = (judgement, action, target)
-    return [
-        (judgement, action, target)
-        for judgement, action, target in best.values()
-        if not _stands(case, judgement, action, target, account, applied)
-    ]
+                if key not in best or strength(action) > strength(best[key].action):
+                    best[key] = _Step(judgement, rung, action, target)
+    return [step for step in best.values() if not _stands(case, step, account, applied)]
 
 
-def _targets(case: Case, judgement: Judgement, action: PolicyAction) -> list[SubjectRef]:
-    """Whom or what an action is about: suspensions the account, the others the post or the profile's fields."""
-    subject = case.subject
-    if action.kind == "suspend":
-        return [SubjectRef(type="account", id=subject.account_id)]
-    if subject.kind == "post":
-        return [SubjectRef(type="post", id=subject.id)]
-    fields = dict.fromkeys(item.field.removeprefix("profile.") for item in judgement.evidence)
-    # How old or how followed an account is may support a verdict, but only what its owner put there can be removed.
-    return [
-        SubjectRef(type="profile_field", id=f"{subject.account_id}/{name}") for name in fields if name in _OWN
-    ]
-
-
-def _stands(
-    case: Case,
-    judgement: Judgement,
-    action: PolicyAction,
-    target: SubjectRef,
-    account: Account,
-    applied: Set[str],
-) -> bool:
+def _stands(case: Case, step: _Step, account: Account, applied: Set[str]) -> bool:
     """Whether as much is in force already, or the same cause led to it before; a stricter or longer one is news."""
-    name = _action_id(case, judgement, action, target)
+    action, target = step.action, step.target
+    name = action_id_of(case, step.judgement, action, target)
     if name in applied or any(known.action_id == name for known in account.actions):
         return True
-    expires, content = _expires_ms(case, action), _content(case, target)
+    expires, content = expires_ms(case, action), content_in(case, target)
     for known in account.actions:
         if (known.kind, known.subject_type, known.subject_id) != (action.kind, target.type, target.id):
             continue
@@ -155,35 +189,52 @@ def _stands(
     return False
 
 
-def _content(case: Case, target: SubjectRef) -> str:
-    """What a profile's field holds, as a digest; a field can be filled again after it was removed."""
-    if target.type != "profile_field":
-        return ""
-    return digest("content", case.subject.fields.get("profile." + target.id.rpartition("/")[2], ""))
+def _is_warned(case: Case, judgement: Judgement, rung: Rung, account: Account) -> bool:
+    """Whether a violation is a first offence under its policy that scores low enough to be warned of."""
+    policy = judgement.loaded.policy
+    if rung.warn_below is None or judgement.score >= rung.warn_below:
+        return False
+    before = account.warned.get(policy.id)
+    return not account.strikes_by_policy(case.now_ms).get(policy.id) and (
+        before is None or before + policy.strike_days * DAY <= case.now_ms
+    )
 
 
 def _apply(
     case: Case,
     ruling: Ruling,
-    allowed: list[tuple[Judgement, PolicyAction, SubjectRef]],
+    allowed: list[_Step],
+    warned: list[Judgement],
     account: Account,
     effects: Effects,
-) -> None:
-    # What a breaker held adds no strike: the strictest policy of which an action goes out counts.
-    judgement, rung = next(
-        pair for pair in ruling.violations if any(pair[0] is cause for cause, _, _ in allowed)
-    )
-    policy = judgement.loaded.policy
-    # The strike is one, however many actions follow: it stands on the first.
-    stands_on = _action_id(case, *allowed[0])
-    expires = case.now_ms + policy.strike_days * DAY
-    account.add_strike(Strike(policy.id, rung.strikes, expires, stands_on), case.now_ms)
+) -> int:
+    """Makes the records of what goes out and counts the strike, however many actions and policies there are.
+
+    The strike is that of the strictest policy of which an action goes out and that does not merely warn; what a
+    breaker held adds none. It stands on that policy's first action. Returns its weight.
+    """
+    acting = [pair for pair in ruling.violations if any(pair[0] is step.judgement for step in allowed)]
+    counting = next((pair for pair in acting if not _among(pair[0], warned)), None)
+    stands_on, weight = "", 0
+    if counting is not None:
+        judgement, rung = counting
+        policy = judgement.loaded.policy
+        first = next(step for step in allowed if step.judgement is judgement)
+        stands_on = action_id_of(case, judgement, first.action, first.target)
+        weight = max(0, rung.strikes - strikes_about(account, case.post_id, case.now_ms))
+        expires = case.now_ms + policy.strike_days * DAY
+        account.add_strike(Strike(policy.id, weight, expires, stands_on), case.now_ms)
+    for judgement, _ in acting:
+        if _among(judgement, warned):
+            account.warned[judgement.loaded.policy.id] = case.now_ms
     active = account.active_strikes(case.now_ms)
-    added = rung.strikes
-    for cause, action, target in allowed:
-        record = _record(case, cause, action, target, Strikes(added=added, active=active))
-        added = 0
+    for step in allowed:
+        cause, action, target = step.judgement, step.action, step.target
+        added = weight if action_id_of(case, cause, action, target) == stands_on else 0
+        record = record_of(case, cause, action, target, Strikes(added=added, active=active))
         effects.actions.append(record)
+        if _among(cause, warned):
+            effects.warnings.add(record.action_id)
         if days := cause.loaded.policy.preserve_days:
             effects.preserved[record.action_id] = case.now_ms + days * DAY
         account.remember(
@@ -193,112 +244,48 @@ def _apply(
                 target.type,
                 target.id,
                 action.label or action.mode or "",
-                _expires_ms(case, action),
-                _content(case, target),
+                expires_ms(case, action),
+                content_in(case, target),
             ),
             case.now_ms,
         )
+    return weight
 
 
-def _action_id(case: Case, judgement: Judgement, action: PolicyAction, target: SubjectRef) -> str:
-    policy = judgement.loaded.policy
-    return action_id(action.kind, "apply", target.type, target.id, policy.id, policy.version, case.cause)
+def strikes_about(account: Account, post_id: str | None, now_ms: int) -> int:
+    """The strikes that count for a post already, when it is judged anew or by something else; of no post none."""
+    if post_id is None:
+        return 0
+    about = {
+        known.action_id
+        for known in account.actions
+        if known.subject_type == "post" and known.subject_id == post_id
+    }
+    return sum(s.weight for s in account.strikes if s.action_id in about and s.expires > now_ms)
 
 
-def _expires_ms(case: Case, action: PolicyAction) -> int | None:
-    if action.duration_hours is None:
-        return None
-    return min(case.now_ms + action.duration_hours * 3_600_000, LAST_MS)
+def take_back_warning(account: Account, action: Enforcement) -> None:
+    """Forgets the warning that an action gave, where it gave one: whoever was wronged has not been warned."""
+    if account.warned.get(action.policy) == (action.decided_at - EPOCH) // timedelta(milliseconds=1):
+        del account.warned[action.policy]
 
 
-def _record(
-    case: Case, judgement: Judgement, action: PolicyAction, target: SubjectRef, strikes: Strikes
-) -> Enforcement:
-    policy = judgement.loaded.policy
-    hours = action.duration_hours
-    return Enforcement(
-        schema_version=1,
-        action_id=_action_id(case, judgement, action, target),
-        operation="apply",
-        kind=action.kind,
-        subject=target,
-        account_id=case.subject.account_id,
-        post_id=case.post_id,
-        label=action.label,
-        mode=action.mode,
-        expires_at=None if hours is None else later(case.now, hours=hours),
-        policy=policy.id,
-        policy_version=policy.version,
-        pack=case.pack_id,
-        clause=policy.clause,
-        score=round(judgement.score, 6),
-        evidence=evidence_items(judgement.evidence),
-        strikes=strikes,
-        source="automated" if case.subject.report is None else "report",
-        reverses=None,
-        decided_at=case.now,
-        record=case.record,
-    )
+def _among(judgement: Judgement, others: list[Judgement]) -> bool:
+    return any(judgement is other for other in others)
 
 
-def evidence_items(evidence: tuple[Evidence, ...]) -> tuple[EvidenceItem, ...]:
-    """Evidence as it stands in records."""
-    return tuple(
-        EvidenceItem(
-            signal=item.signal,
-            field=item.field,
-            start=item.start,
-            end=item.end,
-            score=round(item.score, 6),
-            detail=item.detail[:MAX_DETAIL],
-        )
-        for item in evidence
-    )
-
-
-def _doubt_item(case: Case, judgement: Judgement, account: Account) -> QueueItem:
-    policy = judgement.loaded.policy
-    action = policy.ladder[0].actions[0]
-    strikes = Strikes(added=policy.ladder[0].strikes, active=account.active_strikes(case.now_ms))
-    targets = _targets(case, judgement, action)
-    proposed = _record(case, judgement, action, targets[0], strikes) if targets else None
-    spread = max(policy.threshold - policy.review.score, 1e-9)
-    nearness = min(1.0, max(0.0, (judgement.score - policy.review.score) / spread))
-    priority = min(100, policy.review.priority + round(30 * nearness))
-    reason = "uncertain" if case.subject.report is None else "report"
-    return _item(case, judgement, reason, proposed, priority)
-
-
-def _item(
-    case: Case,
-    judgement: Judgement,
-    reason: str,
-    proposed: Enforcement | None,
-    priority: int,
-    due_hours: int | None = None,
-) -> QueueItem:
-    policy = judgement.loaded.policy
-    subject = case.subject
-    target = (
-        SubjectRef(type="post", id=subject.id)
-        if subject.kind == "post"
-        else SubjectRef(type="account", id=subject.id)
-    )
-    kind = proposed.action_id if proposed is not None else ""
-    return QueueItem(
-        schema_version=1,
-        item_id=digest("item", reason, target.type, target.id, policy.id, policy.version, case.cause, kind),
-        reason=reason,
-        subject=target,
-        account_id=subject.account_id,
-        post_id=case.post_id,
-        policy=policy.id,
-        proposed=proposed,
-        evidence=evidence_items(judgement.evidence),
-        priority=priority,
-        due_at=later(case.now, hours=due_hours or policy.review.due_hours),
-        appeal_id=None,
-        created_at=case.now,
-        record=case.record,
-        closed_by=None,
-    )
+def _proposals(
+    case: Case, held: list[tuple[_Step, str]], warned: list[Judgement], account: Account, added: int
+) -> Iterator[QueueItem]:
+    """An item for each action that waits for a person. Together with what went out they are worth one strike."""
+    for step, reason in held:
+        judgement, policy = step.judgement, step.judgement.loaded.policy
+        worth = 0 if _among(judgement, warned) else max(0, step.rung.strikes - added)
+        added += worth
+        strikes = Strikes(added=worth, active=account.active_strikes(case.now_ms))
+        proposed = record_of(case, judgement, step.action, step.target, strikes)
+        if reason == "breaker":
+            yield item_of(case, judgement, reason, proposed, policy.review.priority)
+        else:
+            priority = max(_GUARDED_PRIORITY, policy.review.priority)
+            yield item_of(case, judgement, reason, proposed, priority, about=step.target)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -14,6 +14,10 @@ from worker.engine.learned import names_of
 from worker.engine.policy import Rung
 from worker.engine.registry import LoadedPolicy, Pack
 from worker.engine.scored import ScoredRule, Weighed
+from worker.engine.state import Account
+from worker.engine.watching import Reading as Counted
+from worker.engine.watching import Watching
+from worker.signals.sameness import print_texts
 from worker.signals.view import Discourse, Hit, Signals
 
 MAX_WEIGHED = 12  # candidates shown for one policy, strongest first
@@ -51,25 +55,64 @@ class PolicyExplanation:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A subject's judgement taken apart. `active_strikes` are the account's before it."""
+    """A subject's judgement taken apart.
+
+    `active_strikes` are the account's before it, `counters` what was counted towards each limit that the post adds to.
+    """
 
     subject: Subject
     policies: tuple[PolicyExplanation, ...]
     ruling: Ruling
     active_strikes: int
+    counters: tuple[Counted, ...] = ()
 
 
-def explain(pack: Pack, subject: Subject, now: datetime, active_strikes: int = 0) -> Explanation:
-    """Judges a subject and takes the judgement apart. Costs a judgement for each signal that fired."""
+def explain(
+    pack: Pack,
+    subject: Subject,
+    now: datetime,
+    active_strikes: int = 0,
+    by_policy: Mapping[str, int] | None = None,
+    account: Account | None = None,
+) -> Explanation:
+    """Judges a subject and takes the judgement apart. Costs a judgement for each signal that fired.
+
+    `account` is the record before a post; the post is counted in a copy of it.
+    """
     chain = Chain(pack.policies, pack.facts, drafts=True)
     signals = pack.measure([subject])[0]
+    counters: tuple[Counted, ...] = ()
+    if subject.post is not None and account is not None:
+        account = Account.from_bytes(account.to_bytes())
+        watching = Watching(_Rules(pack, chain))
+        print_texts([signals])
+        watching.post(subject.post, subject, signals, account, account.clock_us // 1000)
+        counters = tuple(watching.counters(subject.post, signals, account))
     judgements = chain.run(subject, signals, now)
-    policies = tuple(_policy(chain, j, subject, signals, now, active_strikes) for j in judgements)
-    return Explanation(subject, policies, decide(judgements, active_strikes), active_strikes)
+    policies = tuple(
+        _policy(chain, j, subject, signals, now, active_strikes, (by_policy or {}).get(j.loaded.policy.id, 0))
+        for j in judgements
+    )
+    ruling = decide(judgements, active_strikes, by_policy)
+    return Explanation(subject, policies, ruling, active_strikes, counters)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """What judges here: no desk, as nothing is remembered."""
+
+    pack: Pack
+    chain: Chain
 
 
 def _policy(
-    chain: Chain, judgement: Judgement, subject: Subject, signals: Signals, now: datetime, strikes: int
+    chain: Chain,
+    judgement: Judgement,
+    subject: Subject,
+    signals: Signals,
+    now: datetime,
+    strikes: int,
+    of_policy: int,
 ) -> PolicyExplanation:
     loaded = judgement.loaded
     fired = [name for name in sorted(loaded.rule.needs | names_of(loaded.policy)) if name in signals.fired]
@@ -80,16 +123,16 @@ def _policy(
             :MAX_WEIGHED
         ]
     changes = _changes(chain, judgement, subject, signals, now, hits) if judgement.notable else ()
-    rung, following = _rungs(judgement, strikes)
+    rung, following = _rungs(judgement, strikes, of_policy)
     evidence = tuple(signals.evidence(hit) for hit in hits)
     return PolicyExplanation(judgement, evidence, tuple(weighed), changes, rung, following)
 
 
-def _rungs(judgement: Judgement, strikes: int) -> tuple[Rung | None, Rung | None]:
+def _rungs(judgement: Judgement, strikes: int, of_policy: int) -> tuple[Rung | None, Rung | None]:
     ladder = judgement.loaded.policy.ladder
     if judgement.outcome != "violation":
         return None, ladder[0]
-    rung = rung_of(judgement, strikes)
+    rung = rung_of(judgement, strikes, of_policy)
     place = ladder.index(rung)
     return rung, ladder[place + 1] if place + 1 < len(ladder) else None
 

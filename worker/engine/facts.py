@@ -19,6 +19,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from schemas.base import Hex64, PolicyId
 from worker.engine.tomlfile import Problem, read_toml
+from worker.signals.domains import Domains
 from worker.signals.fingerprints import PrintIndex, shingles
 from worker.signals.hashes import HashIndex
 
@@ -67,6 +68,7 @@ Jurisdiction = Annotated[str, Field(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$"), Aft
 Zone = Annotated[str, AfterValidator(_zone)]
 Https = Annotated[str, Field(pattern=r"^https://[^\s/]+\.[^\s/]+(/\S*)?$")]
 Moment = Annotated[date | datetime, BeforeValidator(_a_date)]
+Word = Annotated[str, Field(min_length=3, max_length=60), AfterValidator(str.lower)]
 Handle = Annotated[str, Field(min_length=1), AfterValidator(lambda handle: handle.removeprefix("@"))]
 Domain = Annotated[str, Field(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+$")]
 Sha256 = Annotated[Hex64, AfterValidator(str.lower)]
@@ -199,6 +201,16 @@ class Consent(Fact):
         return account_id == self.account_id and self.starts_at <= at < self.ends_at
 
 
+class Automaton(Fact):
+    """An account that posts by machine, with the operator's knowledge."""
+
+    account_id: str
+    name: Name
+    purpose: Name  # "weather warnings", "departures"
+    source: str
+    read_at: date
+
+
 class Bank(Fact):
     """Hashes of media that a policy forbids. A "confirmed" match decides, a "seed" one only suggests."""
 
@@ -236,6 +248,15 @@ class Print(Fact):
         return shingles(self.text) if self.text else frozenset(int(one, 16) for one in self.shingles)
 
 
+class DomainGroup(Fact):
+    """Domains that everybody links to, or below which everybody has a page of their own."""
+
+    name: Name
+    use: Literal["common", "hosting", "shortener"]
+    source: str
+    names: Annotated[tuple[Domain, ...], Field(min_length=1)]
+
+
 @dataclass(frozen=True, eq=False)  # compared and hashed by identity: there is one for each pack
 class Facts:
     """All facts of a pack, in the order of their files."""
@@ -245,6 +266,10 @@ class Facts:
     consents: tuple[Consent, ...] = ()
     banks: tuple[Bank, ...] = ()
     prints: tuple[Print, ...] = ()
+    domains: tuple[DomainGroup, ...] = ()
+    automata: tuple[Automaton, ...] = ()
+    says_automated: tuple[str, ...] = ()  # what an account says of itself that posts by machine
+    automated_handles: tuple[str, ...] = ()  # how the handle of one ends
 
     @cached_property
     def hashes(self) -> HashIndex:
@@ -252,9 +277,19 @@ class Facts:
         return HashIndex(self.banks)
 
     @cached_property
+    def protected_accounts(self) -> frozenset[str]:
+        """The ids of the accounts that are really those of protected identities."""
+        return frozenset(account_id for identity in self.identities for account_id in identity.account_ids)
+
+    @cached_property
     def fingerprints(self) -> PrintIndex:
         """The prints, ready to look texts up in."""
         return PrintIndex(self.prints)
+
+    @cached_property
+    def links(self) -> Domains:
+        """The lists of domains, ready to tell what a link counts for."""
+        return Domains(self.domains)
 
 
 class _CalendarFile(Fact):
@@ -287,12 +322,28 @@ class _PrintsFile(Fact):
     print: tuple[Print, ...] = ()
 
 
+class _AutomationFile(Fact):
+    """Accounts that post by machine and say so."""
+
+    says_so: tuple[Word, ...] = ()  # whole words of a display name or a bio
+    handle_ends: tuple[Word, ...] = ()  # of a handle
+    account: tuple[Automaton, ...] = ()
+
+
+class _DomainsFile(Fact):
+    """The domains that say nothing of who links to them."""
+
+    domains: tuple[DomainGroup, ...] = ()
+
+
 FILES: dict[str, type[Fact]] = {
     "civic_calendar.toml": _CalendarFile,
     "protected_identities.toml": _IdentitiesFile,
     "consents.toml": _ConsentsFile,
     "hash_banks.toml": _BanksFile,
     "text_prints.toml": _PrintsFile,
+    "common_domains.toml": _DomainsFile,
+    "automation.toml": _AutomationFile,
 }
 """The files of a pack's `facts` folder; each may be missing."""
 
@@ -320,12 +371,18 @@ def load_facts(folder: Path, problems: list[Problem]) -> Facts:
     }
     calendar, identities = read["civic_calendar.toml"], read["protected_identities.toml"]
     consents, banks, prints = read["consents.toml"], read["hash_banks.toml"], read["text_prints.toml"]
+    domains = read["common_domains.toml"]
+    automation = read["automation.toml"]
     facts = Facts(
         calendar.event if isinstance(calendar, _CalendarFile) else (),
         identities.identity if isinstance(identities, _IdentitiesFile) else (),
         consents.consent if isinstance(consents, _ConsentsFile) else (),
         banks.bank if isinstance(banks, _BanksFile) else (),
         prints.print if isinstance(prints, _PrintsFile) else (),
+        domains=domains.domains if isinstance(domains, _DomainsFile) else (),
+        automata=automation.account if isinstance(automation, _AutomationFile) else (),
+        says_automated=automation.says_so if isinstance(automation, _AutomationFile) else (),
+        automated_handles=automation.handle_ends if isinstance(automation, _AutomationFile) else (),
     )
 
     def note(name: str, key: str, reason: str) -> None:
@@ -355,8 +412,14 @@ def _cross_check(facts: Facts, note: Callable[[str, str, str], None]) -> None:
         note("consents.toml", str(other.from_), f"{reason}, from {one.from_} and from {other.from_} on")
     for name in _repeated(b.name for b in facts.banks):
         note("hash_banks.toml", name, f"two banks are called {name}")
+    for account_id in _repeated(one.account_id for one in facts.automata):
+        note("automation.toml", account_id, f"the account {account_id} is there twice")
     for name in _repeated(p.name for p in facts.prints):
         note("text_prints.toml", name, f"two prints are called {name}")
+    for name in _repeated(group.name for group in facts.domains):
+        note("common_domains.toml", name, f"two groups of domains are called {name}")
+    for name in _repeated(name for group in facts.domains for name in group.names):
+        note("common_domains.toml", name, f"the domain {name} stands in two places")
     for held in facts.prints:
         if held.text:
             reason = f"the print {held.name} must not hold its text; keep its shingles only"

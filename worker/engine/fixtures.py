@@ -35,4 +35,8 @@ def merge(facts: Facts, fixtures: Fixtures) -> Facts:
         facts.consents + fixtures.consent,
         facts.banks + fixtures.bank,
         facts.prints + fixtures.print,
+        domains=facts.domains,
+        automata=facts.automata,
+        says_automated=facts.says_automated,
+        automated_handles=facts.automated_handles,
     )

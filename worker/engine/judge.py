@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -27,7 +27,7 @@ from schemas.reviews import Review
 from worker.engine.across.features import Features
 from worker.engine.across.findings import Findings
 from worker.engine.across.telling import Telling
-from worker.engine.breakers import Breakers
+from worker.engine.breakers import Breakers, is_grant
 from worker.engine.chain import Chain, Judgement
 from worker.engine.contract import Subject
 from worker.engine.dead_letters import dead_letter
@@ -41,12 +41,16 @@ from worker.engine.outcomes import uncovered_language
 from worker.engine.people.appeals import Appeals
 from worker.engine.people.reports import Reports
 from worker.engine.people.reviews import Reviews
+from worker.engine.precedents import note_edit
 from worker.engine.publishing import Publishing
 from worker.engine.records import Begun, Judged, Record
 from worker.engine.registry import Pack
-from worker.engine.state import Account, Accounts, encode_partition
+from worker.engine.state import LIVE_ACCOUNTS, Account, Accounts, encode_partition
+from worker.engine.statements import Statements, matter_of_subject
+from worker.engine.store import MemoryStore, Store
 from worker.engine.subjects import subject_of
 from worker.engine.times import EPOCH
+from worker.engine.traits import learn
 from worker.engine.watching import Watching
 from worker.learned.cascade import Asked
 from worker.signals.measured import MeasuredSignals
@@ -70,7 +74,9 @@ class PartitionJudge:
 
     `partitions` is the topics' partition count and turns the check of each key's partition on; None (replay)
     leaves it off. `publish_all` publishes clear and duplicate decisions too. `ask` collects what an operator's own
-    model is to be asked.
+    model is to be asked. `statements` makes a statement of reasons of each action.
+    `sharing` is how many partitions share the caps of breakers where that is not `partitions`.
+    `store` holds the bytes of what is not in use, in memory if None; `live_accounts` are kept decoded.
     """
 
     def __init__(
@@ -80,29 +86,43 @@ class PartitionJudge:
         partitions: int | None = None,
         publish_all: bool = False,
         ask: bool = False,
+        statements: bool = False,
+        store: Store | None = None,
+        live_accounts: int = LIVE_ACCOUNTS,
+        sharing: int | None = None,
     ) -> None:
         self.pack = pack
         self.partition = partition
         self.publish_all = publish_all
-        self.accounts = Accounts()
-        self.ledger = Ledger()
-        self.breakers = Breakers(loaded.policy for loaded in pack.policies)
+        self.store: Store = MemoryStore() if store is None else store
+        self.accounts = Accounts(self.store, live_accounts)
+        self.ledger = Ledger(self.store)
+        self.breakers = Breakers(
+            (loaded.policy for loaded in pack.policies), partition, sharing or partitions
+        )
         # What stands under "shell" is the streaming shell's own; everything else is the engine's.
         self.partition_record: dict[str, Any] = {"schema_version": 1, "shell": {}}
         self.failing: dict[str, bool] = {}  # whether each policy's rule failed when it was last asked
         self._chain = Chain(pack.policies, pack.facts)
-        self._out = Publishing(pack.id, self.accounts, self.ledger, publish_all)
+        self._out = Publishing(
+            pack.id,
+            self.accounts,
+            self.ledger,
+            publish_all,
+            Statements(pack) if statements else None,
+            pack.notices,
+        )
         desk = Desk(
             pack, self._chain, partition, partitions, self.accounts, self.ledger, self.breakers, self._out
         )
         self._desk = desk
+        self._telling = Telling(desk)
         self._reports = Reports(desk)
         self._appeals = Appeals(desk)
-        self._reviews = Reviews(desk)
+        self._reviews = Reviews(desk, self._appeals, self._reports, self._telling)
         self._features = Features(desk)
         self._findings = Findings(desk)
         self._watching = Watching(desk)
-        self._telling = Telling(desk)
         self._intake = Intake(partitions, self.accounts)
         self._opinions = Opinions(self._chain, pack.id, ask)
         # One for each topic: only within a topic is the order of records the same in a replay.
@@ -137,14 +157,21 @@ class PartitionJudge:
                 if topic in self._allowances:
                     self._allowances[topic].restore(int(left))
 
+    def close(self) -> None:
+        """Lets go of the partition's store; nothing can be judged any more."""
+        self.store.close()
+
     # -- judging -------------------------------------------------------------------------------------
 
-    def judge(self, records: Sequence[Record]) -> Judged:
-        """Judges one batch in order. Every record ends as one counted decision or one dead letter."""
+    def judge(self, records: Sequence[Record], each: Callable[[Judged], None] | None = None) -> Judged:
+        """Judges one batch in order. Every record ends as one counted decision or one dead letter.
+
+        `each` is called after every record with what came of the batch so far; it may judge others meanwhile.
+        """
         begun = self.begin(records)
         if begun.think is not None:
             begun.think()
-        return self.finish(begun)
+        return self.finish(begun, each)
 
     def begin(self, records: Sequence[Record]) -> Begun:
         """Reads and measures a batch; only the second model has not read yet what it is to read.
@@ -172,7 +199,7 @@ class PartitionJudge:
                 begun.think = partial(cascade.second, asked)
         return begun
 
-    def finish(self, begun: Begun) -> Judged:
+    def finish(self, begun: Begun, each: Callable[[Judged], None] | None = None) -> Judged:
         """Judges a batch that was begun, once `think` was called where it is not None."""
         assert isinstance(begun, _Begun)
         judged = begun.judged
@@ -192,6 +219,9 @@ class PartitionJudge:
                 self._rights(record, model, *measured, judged)
             else:
                 self._later(record, model, judged)
+            judged.outputs += self.breakers.asks()
+            if each is not None:
+                each(judged)
         for (topic, lang, has_text), times in self._silences.items():
             self._tally(self._chain.quiet(lang, has_text), times, judged)
             if not self.publish_all:
@@ -265,6 +295,9 @@ class PartitionJudge:
                 account,
             )
             return
+        if post.edit_of == post.post_id:
+            note_edit(account, post.post_id, post.created_at)
+        learn(account, measured[0], self.pack.notices)
         self._watching.post(post, *measured, account, now_ms)
         self._telling.post(post, *measured, account, now_ms, judged)
         self._rule(record, *measured, account, now, post.post_id, judged)
@@ -282,6 +315,7 @@ class PartitionJudge:
             return
         account, now = self._desk.at(model.account_id, model.updated_at)
         cause = f"{model.account_id}@{format_time(model.updated_at)}"
+        learn(account, measured[0], self.pack.notices)
         self._telling.profile(model, account, account.clock_us // 1000, judged)
         self._rule(record, *measured, account, now, cause, judged)
 
@@ -309,10 +343,13 @@ class PartitionJudge:
                 self._reviews.judge(record, model, judged)
             case Observation():
                 self._features.judge(record, model, judged)
-            case Finding() if is_opinion(model):
-                self._opinion(record, model, judged)
+            case Finding() if is_grant(model):
+                self.breakers.grant(model)
+                judged.count("moderator_decisions_total", record.topic, "clear")
+            case Finding() if model.feature.startswith("reporter:"):
+                self._reports.weigh(record, model, judged)
             case Finding():
-                self._findings.judge(record, model, judged)
+                self._finding(record, model, judged)
             case MediaSignals():
                 # Nothing follows from them yet but a decision.
                 subject = SubjectRef(type="media", id=f"{model.post_id}/{model.media_id}")
@@ -323,15 +360,21 @@ class PartitionJudge:
             case _:
                 judged.count("moderator_decisions_total", record.topic, "clear")
 
-    def _opinion(self, record: Record, finding: Finding, judged: Judged) -> None:
-        """What an operator's own model said of a post."""
+    def _finding(self, record: Record, finding: Finding, judged: Judged) -> None:
+        """What an operator's own model said of a post, or the owner of a feature of an account."""
         now = self._desk.now(finding.account_id, finding.observed_at)
-        subject = SubjectRef(type="post", id=finding.post_id or "")
+        if finding.post_id is None:
+            subject = SubjectRef(type="account", id=finding.account_id)
+        else:
+            subject = SubjectRef(type="post", id=finding.post_id)
         account, outcome = None, "clear"
         if finding.account_id in self.accounts:
             account = self.accounts.get(finding.account_id)
             self.accounts.touch(finding.account_id)
-            opinion = self._opinions.judge(record, finding, account, self.ledger, now)
+            if is_opinion(finding):
+                opinion = self._opinions.judge(record, finding, account, self.ledger, now)
+            else:
+                opinion = self._findings.judge(record, finding, account, now)
             if not isinstance(opinion, Settled):
                 self._tally(opinion.judgements, 1, judged)
                 self._conclude(record, *opinion, account, judged)
@@ -371,7 +414,7 @@ class PartitionJudge:
             )
             return
         now_ms = (now - EPOCH) // timedelta(milliseconds=1)
-        ruling = decide(judgements, account.active_strikes(now_ms))
+        ruling = decide(judgements, account.active_strikes(now_ms), account.strikes_by_policy(now_ms))
         ref = RecordRef(topic=record.topic, partition=record.partition, offset=record.offset)
         case = Case(subject, ref, cause, now, now_ms, self.pack.id)
         self._conclude(record, case, ruling, judgements, account, judged)
@@ -386,21 +429,22 @@ class PartitionJudge:
         judged: Judged,
     ) -> None:
         subject = case.subject
-        effects = enforce(case, ruling, account, self.breakers, self.ledger.applied)
+        protected = self.pack.facts.protected_accounts
+        effects = enforce(case, ruling, account, self.breakers, self.ledger.applied, protected)
         target = SubjectRef(type=subject.kind, id=subject.id)
         self._out.settle(
-            record, target, subject.account_id, ruling.outcome, case.now, judged, account,
+            record, target, subject.account_id, effects.outcome, case.now, judged, account,
             judgements=judgements, effects=effects, uncovered=uncovered_language(subject, judgements),
         )  # fmt: skip
         if effects.actions:
             judged.acted.append(record.timestamp)
-        self._out.publish(effects, judged)
+        self._out.publish(effects, judged, matter_of_subject(subject))
         self._telling.enforced(effects, account, case.now_ms, judged)
         if ruling.at_risk and account.may_support(case.now_ms):
             self._out.support(case, ruling.at_risk[0], judged)
 
     def _erase(self, account_id: str, now_ms: int, judged: Judged) -> None:
-        for item_id in self.accounts.get(account_id).items:
+        for item_id in (*self.accounts.get(account_id).items, *self._appeals.open_items(account_id)):
             self._out.close(item_id, "account-deleted", judged)
         self.ledger.erase(account_id, now_ms)
         self.accounts.erase(account_id)

@@ -18,6 +18,8 @@ from worker.engine.decide import strength
 from worker.engine.dsa import KEYWORDS
 from worker.engine.policy import Expressions, Policy, Rung, Terms
 from worker.engine.registry import LoadedPolicy, Pack
+from worker.engine.timelines import FILE as TIMELINES
+from worker.engine.timelines import timelines_of
 from worker.engine.tomlfile import PackError, Problem
 from worker.signals.bank import SignalBank
 from worker.signals.canonical import canonicalise
@@ -26,6 +28,7 @@ from worker.signals.sources import BankSource, policy_patterns
 from worker.signals.terms import locate
 
 MINIMUM_CASES = {"violation": 3, "clear": 3, "abstain": 1}  # STYLE: what proves a policy at the least
+MINIMUM_TIMELINES = {"violation": 3, "clear": 3}
 _SHORTEST_CLAUSE = 20  # code points; anything shorter is a title, not a quoted sentence
 _NEUTRAL = (
     "",
@@ -245,16 +248,41 @@ def ladder_unreachable(sheet: Sheet) -> Iterator[Problem]:
     """A rung that a later one always overrules does nothing."""
     ladder = sheet.policy.ladder
     for number, rung in enumerate(ladder, 1):
-        # A rung counts its own strikes with those before it (see `decide.rung_of`).
-        needed = max(0, rung.active_strikes - rung.strikes)
-        if any(
-            later.score <= rung.score and max(0, later.active_strikes - later.strikes) <= needed
-            for later in ladder[number:]
-        ):
+        if any(later.score <= rung.score and _implies(rung, later) for later in ladder[number:]):
             yield sheet.at(
                 f"ladder: rung {number} is never used, a later rung is always reached with it",
                 *["[[ladder]]"] * number,
             )
+
+
+@validator("read-only-time")
+def read_only_time(sheet: Sheet) -> Iterator[Problem]:
+    """The published enforcement options know a read-only mode of 12 hours to 7 days."""
+    for number, rung in enumerate(sheet.policy.ladder, 1):
+        for action in rung.actions:
+            if action.mode == "read_only" and not 12 <= (action.duration_hours or 0) <= 168:
+                yield sheet.at(
+                    f"ladder: rung {number}: read_only lasts from 12 to 168 hours", *["[[ladder]]"] * number
+                )
+
+
+def _implies(rung: Rung, later: Rung) -> bool:
+    """Whether the strikes that reach one rung always reach a later one as well."""
+    # A rung counts its own strikes with those before it, and strikes under this policy are among all.
+    in_all, own = _before(later.active_strikes, later), _before(later.same_policy_strikes, later)
+    if not later.repeated or 0 in (in_all, own):
+        return True
+    if not rung.repeated:
+        return False
+    needed, needed_own = _before(rung.active_strikes, rung), _before(rung.same_policy_strikes, rung)
+    from_all = needed is None or (in_all is not None and in_all <= needed)
+    from_own = needed_own is None or any(n is not None and n <= needed_own for n in (in_all, own))
+    return from_all and from_own
+
+
+def _before(strikes: int, rung: Rung) -> int | None:
+    """How many strikes before a violation make up this number with its own; None where the rung gives no number."""
+    return max(0, strikes - rung.strikes) if strikes else None
 
 
 def _strictness(rung: Rung) -> tuple[int, int, int]:
@@ -280,6 +308,55 @@ def foreign_signal(sheet: Sheet) -> Iterator[Problem]:
                 sheet.rule_file,
                 line_of(sheet.rule_text, f'"{name}"'),
                 f'needs the signal "{name}", which only {", ".join(sorted(owners))} declares',
+            )
+
+
+@validator("unused-limit")
+def unused_limit(sheet: Sheet) -> Iterator[Problem]:
+    """A limit that no finding is anchored on counts for nothing."""
+    for limit in sheet.policy.behaviour:
+        if limit.name not in sheet.needs:
+            yield sheet.at(f'no finding is anchored on "{limit.name}"', "[[behaviour]]", f'"{limit.name}"')
+
+
+@validator("duplicate-limit")
+def duplicate_limit(sheet: Sheet) -> Iterator[Problem]:
+    """Two limits with one name count under it together, and nobody can tell which was reached."""
+    seen: set[str] = set()
+    for limit in sheet.policy.behaviour:
+        if limit.name in seen:
+            yield sheet.at(f'another limit is called "{limit.name}"', *[f'name = "{limit.name}"'] * 2)
+        seen.add(limit.name)
+
+
+@validator("limit-waits-for-nothing")
+def limit_waits_for_nothing(sheet: Sheet) -> Iterator[Problem]:
+    """A limit that counts a signal that no rule needs never counts: it is not measured."""
+    for limit in sheet.policy.behaviour:
+        for name in limit.signals:
+            if name not in sheet.needs:
+                yield sheet.at(
+                    f'"{limit.name}" counts the signal "{name}", which no rule needs', f'"{limit.name}"'
+                )
+
+
+@validator("timelines-unreadable")
+def timelines_unreadable(sheet: Sheet) -> Iterator[Problem]:
+    """Whoever has limits shows what they find, and what they leave alone."""
+    try:
+        timelines = timelines_of(sheet.policy_file.parent)
+    except PackError as error:
+        yield from error.problems
+        return
+    if not sheet.policy.behaviour:
+        return
+    counted = Counter[str](timeline.expect for timeline in timelines)
+    for expect, least in MINIMUM_TIMELINES.items():
+        if counted[expect] < least:
+            yield Problem(
+                sheet.policy_file.parent / TIMELINES,
+                None,
+                f'{counted[expect]} timelines expect "{expect}", at least {least} are needed',
             )
 
 

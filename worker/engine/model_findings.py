@@ -113,7 +113,7 @@ class Opinions:
     def ask(self, subject: Subject, cause: str, account: Account, now_ms: int, judged: Judged) -> None:
         """Adds the question about a post that was judged, if there is one; none about a post that is removed."""
         text = self._uncertain.get(subject) if self._uncertain else None
-        if text is None or subject.post is None or _is_removed(account, subject.id, now_ms):
+        if text is None or subject.post is None or is_removed(account, subject.id, now_ms):
             return
         judged.questions.append(
             Question(
@@ -145,7 +145,7 @@ class Opinions:
         if (
             known is None
             or finding.post_id is None
-            or not _stands(account, finding.post_id, finding.observed_at)
+            or not stands(account, finding.post_id, finding.observed_at)
         ):
             return Settled("clear")
         loaded, scale = known
@@ -154,13 +154,14 @@ class Opinions:
             return Settled("clear")
         subject = Subject("post", finding.post_id, finding.account_id, {}, primary_language(finding.lang))
         judgement = self._judgement(loaded, scale, probability, subject, now)
-        removed = _is_removed(account, finding.post_id, now_ms)
+        removed = is_removed(account, finding.post_id, now_ms)
         waiting = {
             ledger.open_reason(item_id)
             for item_id, about in account.items.items()
             if about == finding.post_id
         } - {None}
-        ruling = _ruling(judgement, 0 if removed else account.active_strikes(now_ms), "at_risk" in waiting)
+        standing = Account() if removed else account  # what is removed already climbs no further
+        ruling = _ruling(judgement, standing, now_ms, "at_risk" in waiting)
         if removed and ruling.outcome == "review" and not ruling.at_risk:
             return Settled("clear")
         if waiting:
@@ -181,12 +182,12 @@ class Opinions:
         return self._chain.judge(loaded, subject, signals, self._chain.context(now))
 
 
-def _ruling(judgement: Judgement, active_strikes: int, endangered: bool) -> Ruling:
+def _ruling(judgement: Judgement, account: Account, now_ms: int, endangered: bool) -> Ruling:
     """As `decide`; `endangered`: a person looks at the post already because somebody may be at risk."""
     acts = judgement.enforced and judgement.outcome == "violation"
     if endangered and acts and not judgement.loaded.policy.despite_at_risk:
         return Ruling("review", doubts=(judgement,))
-    return decide([judgement], active_strikes)
+    return decide([judgement], account.active_strikes(now_ms), account.strikes_by_policy(now_ms))
 
 
 def _part(cascade: Cascade, asked: Asked, row: int) -> str:
@@ -195,7 +196,8 @@ def _part(cascade: Cascade, asked: Asked, row: int) -> str:
     return asked.texts[row].text[start:end][:MOST_ASKED]
 
 
-def _is_removed(account: Account, post_id: str, now_ms: int) -> bool:
+def is_removed(account: Account, post_id: str, now_ms: int) -> bool:
+    """Whether a removal of a post is in force."""
     return any(
         known.kind == "remove" and known.subject_type == "post" and known.subject_id == post_id
         for known in account.actions
@@ -203,7 +205,7 @@ def _is_removed(account: Account, post_id: str, now_ms: int) -> bool:
     )
 
 
-def _stands(account: Account, post_id: str, created_at: datetime) -> bool:
+def stands(account: Account, post_id: str, created_at: datetime) -> bool:
     """Whether a post was judged here lately and is not deleted; an edit may be all that is known of it."""
     if account.has_deleted(post_id):
         return False

@@ -11,7 +11,7 @@ from schemas.enforcement import Subject as SubjectRef
 from worker.engine.chain import Judgement
 from worker.engine.contract import Subject
 from worker.engine.enforce import evidence_items
-from worker.engine.ids import digest
+from worker.engine.ids import action_id, digest
 
 
 def decision_record(
@@ -25,6 +25,8 @@ def decision_record(
     actions: Sequence[Enforcement],
     active_strikes: int,
     uncovered: str | None,
+    taken_back: int = 0,
+    reason: str | None = None,
 ) -> Decision:
     """The audit record of one input record; verdicts that say no more than "clear" are left out."""
     return Decision(
@@ -47,11 +49,14 @@ def decision_record(
             for j in judgements
             if j.notable
         ),
-        strikes=Strikes(added=sum(a.strikes.added for a in actions), active=active_strikes),
+        strikes=Strikes(
+            added=sum(a.strikes.added for a in actions), active=active_strikes, taken_back=taken_back
+        ),
         actions=tuple(a.action_id for a in actions),
         pack=pack,
         uncovered_language=uncovered,
         decided_at=now,
+        reason=reason,
     )
 
 
@@ -63,20 +68,23 @@ def uncovered_language(subject: Subject, judgements: Sequence[Judgement]) -> str
 def reversal_of(action: Enforcement) -> Enforcement:
     """The record that ends an action at the time when it expires."""
     assert action.expires_at is not None
-    ids = (
-        action.kind,
-        "reverse",
-        action.subject.type,
-        action.subject.id,
-        action.policy,
-        action.policy_version,
-    )
+    strikes = Strikes(added=0, active=action.strikes.active)
+    return _reversal(action, action.expires_at, strikes)
+
+
+def overturned(action: Enforcement, record: RecordRef, now: datetime, strikes: Strikes) -> Enforcement:
+    """The record by which a person undoes an action; `record` is the review, `strikes` what it does to the account's."""
+    return _reversal(action, now, strikes).model_copy(update={"source": "human", "record": record})
+
+
+def _reversal(action: Enforcement, now: datetime, strikes: Strikes) -> Enforcement:
+    ids = (action.kind, "reverse", action.subject.type, action.subject.id, action.policy)
     return action.model_copy(
         update={
-            "action_id": digest(*ids, action.action_id),
+            "action_id": action_id(*ids, action.policy_version, action.action_id),
             "operation": "reverse",
             "reverses": action.action_id,
-            "decided_at": action.expires_at,
-            "strikes": action.strikes.model_copy(update={"added": 0}),
+            "decided_at": now,
+            "strikes": strikes,
         }
     )

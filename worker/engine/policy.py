@@ -9,11 +9,15 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from schemas.base import ActionKind, LabelName, PolicyId, SuspendMode
+from worker.engine.across.limits import Coordination, Returns
 from worker.engine.formula import FormulaError, Scope, parse
+from worker.engine.limits import Limit
 
 POLICY_IDS: tuple[str, ...] = get_args(PolicyId)
 Score = Annotated[float, Field(ge=0.0, le=1.0, strict=True)]
 Status = Literal["draft", "shadow", "enforce", "retired"]
+MINUTE_PART = 20
+MINUTE_LEAST = 60
 SignalName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)+$")]
 
 
@@ -81,16 +85,52 @@ class PolicyAction(_Strict):
 
 
 class Rung(_Strict):
-    """One rung: what is done from a score (and a number of active strikes, this one included) on.
+    """One rung: what is done from a score on, and from a number of active strikes on, this violation's included.
 
-    With `queue` a person looks as well, at once, under that reason.
+    `active_strikes` counts those under all policies, `same_policy_strikes` those under this one; where both are given
+    either is enough. `warn_below`: an account's first offence under the policy is warned of when it scores lower than
+    that: what the rung does is done, but no strike is counted. With `queue` a person looks as well, at once, under
+    that reason.
     """
 
     score: Score
     active_strikes: Annotated[int, Field(ge=0)] = 0
+    same_policy_strikes: Annotated[int, Field(ge=0)] = 0
     actions: Annotated[tuple[PolicyAction, ...], Field(min_length=1)]
     strikes: Annotated[int, Field(ge=0)] = 1  # added to the account's record
+    warn_below: Score | None = None
     queue: Literal["zero_tolerance", "at_risk"] | None = None
+
+    @model_validator(mode="after")
+    def _warns_of_little(self) -> Self:
+        if self.warn_below is None:
+            return self
+        if self.strictest == "suspend" or self.queue is not None:
+            raise ValueError(
+                "warn_below: a rung that suspends, or that a person looks at, is not for first offences"
+            )
+        if self.repeated or not self.strikes:
+            raise ValueError(
+                "warn_below: a rung for repeated offences, or one without strikes, has nothing to warn of"
+            )
+        if self.warn_below <= self.score:
+            raise ValueError("warn_below must be above the rung's score, else nothing is warned of")
+        return self
+
+    @property
+    def repeated(self) -> bool:
+        """Whether it waits for strikes."""
+        return self.active_strikes > 0 or self.same_policy_strikes > 0
+
+    def reached(self, score: float, active: int, of_policy: int) -> bool:
+        """Whether a violation reaches it; the strikes are those before it, under all policies and under this one."""
+        if score < self.score:
+            return False
+        if not self.repeated:
+            return True
+        return (0 < self.active_strikes <= active + self.strikes) or (
+            0 < self.same_policy_strikes <= of_policy + self.strikes
+        )
 
     @property
     def strictest(self) -> ActionKind:
@@ -184,12 +224,41 @@ class Group(_Strict):
     cap: Score
 
 
+class MinuteBreaker(_Strict):
+    """Automatic actions a minute in the whole cluster, by kind; what is left out follows from the day's."""
+
+    label: Annotated[int, Field(ge=0)] | None = None
+    remove: Annotated[int, Field(ge=0)] | None = None
+    suspend: Annotated[int, Field(ge=0)] | None = None
+
+
 class Breaker(_Strict):
-    """Automatic actions a day and partition, by kind; what comes above is held for review."""
+    """Automatic actions a day in the whole cluster, by kind, and a minute; what comes above is held for review.
+
+    Left out, a minute's cap is a twentieth of the day's, but at least 60 and at most the day's: a policy gone wrong
+    needs twenty minutes to use up a large one, which is time enough to be told and to look.
+    """
 
     label: Annotated[int, Field(ge=0)] = 20_000
     remove: Annotated[int, Field(ge=0)] = 5_000
     suspend: Annotated[int, Field(ge=0)] = 500
+    minute: MinuteBreaker = MinuteBreaker()
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Self:
+        for kind in get_args(ActionKind):
+            own = getattr(self.minute, kind)
+            if own is not None and own > getattr(self, kind):
+                raise ValueError(f"minute.{kind} must not be above {kind}: a minute is part of its day")
+        return self
+
+    def cap(self, kind: str, window: str) -> int:
+        """How many actions of a kind all partitions together may take in one `day` or `minute`."""
+        day = int(getattr(self, kind))
+        if window == "day":
+            return day
+        own = getattr(self.minute, kind)
+        return min(day, max(MINUTE_LEAST, day // MINUTE_PART) if own is None else int(own))
 
 
 class Learned(_Strict):
@@ -243,6 +312,7 @@ class Policy(_Strict):
     ladder: Annotated[tuple[Rung, ...], Field(min_length=1)]
     dsa_category: Annotated[str, Field(pattern=r"^STATEMENT_CATEGORY_[A-Z_]+$")]
     dsa_keywords: tuple[Annotated[str, Field(pattern=r"^KEYWORD_[A-Z_]+$")], ...] = ()
+    dsa_statement: bool = True  # whether its actions make statements of reasons (docs/statements.md)
     despite_at_risk: bool = False  # acts even where the writer may be in danger, because others are
     preserve_days: Annotated[int, Field(ge=0)] = 0  # how long its actions outlive the account's deletion
     breaker: Breaker = Breaker()
@@ -256,6 +326,9 @@ class Policy(_Strict):
     support: tuple[Support, ...] = ()
     excuses: tuple[Excuse, ...] = ()
     groups: tuple[Group, ...] = ()
+    behaviour: tuple[Limit, ...] = ()
+    coordination: tuple[Coordination, ...] = ()
+    returns: tuple[Returns, ...] = ()
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
@@ -297,7 +370,7 @@ class Policy(_Strict):
 
     def first_rung(self, kind: str) -> Rung | None:
         """The first rung, for an account without strikes, whose strictest action is of this kind; None without one."""
-        return next((r for r in self.ladder if not r.active_strikes and r.strictest == kind), None)
+        return next((r for r in self.ladder if not r.repeated and r.strictest == kind), None)
 
     def covers(self, lang: str | None) -> bool:
         """Whether a text in this language can be judged; an unknown language is judged."""

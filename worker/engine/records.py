@@ -68,15 +68,16 @@ class Judged:
 
     `outputs` are in the order of the records. `state` maps keys of the `state` topic to their new
     values, each key once (None is a tombstone). `tally` counts what happened, for metrics: keys are
-    `(metric name, *label values)` as `worker.metrics` declares them. `acted` holds the broker's timestamp of
-    each record that an action follows from, for latency. `questions` are for an operator's own model, once all else is
-    published; none where nobody is to be asked.
+    `(metric name, *label values)` as `worker.metrics` declares them; `observed` are values of histograms, by such
+    keys. `acted` holds the broker's timestamp of each record that an action follows from, for latency. `questions`
+    are for an operator's own model, once all else is published; none where nobody is to be asked.
     """
 
     outputs: list[Output] = field(default_factory=list)
     state: dict[bytes, bytes | None] = field(default_factory=dict)
     tally: dict[tuple[str, ...], int] = field(default_factory=dict)
     acted: list[int] = field(default_factory=list)
+    observed: list[tuple[tuple[str, ...], float]] = field(default_factory=list)
     questions: list[Question] = field(default_factory=list)
 
     def add(self, later: Judged) -> None:
@@ -84,6 +85,7 @@ class Judged:
         self.outputs += later.outputs
         self.state.update(later.state)
         self.acted += later.acted
+        self.observed += later.observed
         self.questions += later.questions
         for key, times in later.tally.items():
             self.tally[key] = self.tally.get(key, 0) + times

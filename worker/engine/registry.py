@@ -12,13 +12,15 @@ from dataclasses import dataclass, field
 from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
-from typing import cast
+from typing import Annotated, cast
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from worker.engine.contract import RuleProcessor, Subject
+from worker.engine.dsa import COUNTRIES, EU
 from worker.engine.facts import Facts, load_facts
 from worker.engine.fixtures import Fixtures, merge
+from worker.engine.notice_texts import Texts, load_texts
 from worker.engine.policy import POLICY_IDS, Policy
 from worker.engine.scored import ScoredRule
 from worker.engine.tomlfile import PackError, Problem, read_toml
@@ -45,11 +47,28 @@ class LoadedPolicy:
         return self.folder / "cases.toml"
 
 
+def _country(code: str) -> str:
+    if code not in COUNTRIES:
+        raise ValueError(f"{code} is no country of the EU or the EEA, as ISO 3166 writes them")
+    return code
+
+
+class StatementsFile(BaseModel):
+    """The table `[statements]` of `pack.toml`: the countries, of the EU and the EEA, in which decisions apply."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    territorial_scope: Annotated[
+        tuple[Annotated[str, AfterValidator(_country)], ...], Field(min_length=1)
+    ] = EU
+
+
 @dataclass(frozen=True, slots=True)
 class Pack:
     """A policy pack in force: `policies` in the contract's order, `facts` that rules ask, `sha256` over all its files.
 
-    `models` are the trained models that it names, as far as they could be loaded.
+    `models` are the trained models that it names, as far as they could be loaded. `statements` is what its statements
+    of reasons say of the service, `notices` the texts of notices by language, shipped ones where it has none of its own.
     """
 
     id: str
@@ -60,6 +79,8 @@ class Pack:
     folder: Path
     facts: Facts = field(default_factory=Facts)
     models: Models = field(default_factory=Models)
+    statements: StatementsFile = field(default_factory=StatementsFile)
+    notices: Texts = field(default_factory=Texts)
 
     def measure(self, subjects: Sequence[Subject]) -> list[MeasuredSignals]:
         """Everything that is measured on each subject, in order: signals, then the models, as much as they are unsure."""
@@ -83,6 +104,7 @@ class _PackFile(BaseModel):
     id: str
     rules_date: date
     models: Declared | None = None
+    statements: StatementsFile = StatementsFile()
 
 
 def load_pack(
@@ -97,7 +119,7 @@ def load_pack(
 ) -> Pack:
     """Loads the pack in a folder (default: the one that ships with the worker).
 
-    A pack is `pack.toml`, a folder for each policy, the folder `facts` and the models that it names. A rule is the `rule.py` in the policy's
+    A pack is `pack.toml`, a folder for each policy, the folders `facts` and `notices` and the models that it names. A rule is the `rule.py` in the policy's
     folder, or, when a pack has only data, the one that ships with the worker; where there is neither, the
     policy's own `findings` are scored. `cache_dir` keeps compiled expressions; `backend` is `auto`, `hyperscan` or `re2`.
     `extra_terms` are further lists, `(signal name, terms)`. `only` takes these policies alone, by id or by the
@@ -120,6 +142,9 @@ def load_pack(
     if only is not None and folders:
         folders = _chosen(root, folders, only)
     facts = load_facts(root / "facts", problems)
+    notices = load_texts(DEFAULT_PACK / "notices", problems)
+    if root != DEFAULT_PACK:
+        notices = load_texts(root / "notices", problems, notices)
     if fixtures is not None:
         facts = merge(facts, fixtures)
         extra_terms = [*extra_terms, *fixtures.terms.items()]
@@ -145,6 +170,8 @@ def load_pack(
             problems.append(Problem(error.path, error.line, error.reason))
     if bank is not None:
         measured = bank.names | {f"learned.{policy_id}" for policy_id in POLICY_IDS}
+        # What an account does over time is counted by the engine, with limits from any policy.
+        measured |= {limit.name for loaded in policies for limit in loaded.policy.behaviour}
         for loaded in policies:
             for name in sorted(loaded.rule.needs - measured):
                 code, data = loaded.folder / "rule.py", loaded.folder / "policy.toml"
@@ -156,7 +183,18 @@ def load_pack(
         loaded_models = load_models(root, about.models, [loaded.policy for loaded in policies], problems)
     if problems or bank is None or about is None:
         raise PackError(problems)
-    return Pack(about.id, _sha256(root), about.rules_date, policies, bank, root, facts, loaded_models)
+    return Pack(
+        about.id,
+        _sha256(root),
+        about.rules_date,
+        policies,
+        bank,
+        root,
+        facts,
+        loaded_models,
+        about.statements,
+        notices,
+    )
 
 
 def _chosen(root: Path, folders: Sequence[Path], only: Collection[str]) -> list[Path]:

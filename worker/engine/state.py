@@ -7,6 +7,7 @@ Everything here is written to the compacted `state` topic by key: `a:<account>`,
 from __future__ import annotations
 
 import json
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -14,19 +15,24 @@ from pydantic_core import from_json, to_json
 
 from worker.engine.behaviour import Behaviour
 from worker.engine.ids import digest
+from worker.engine.store import MemoryStore, Store
 
 DAY = 86_400_000
 REMEMBERED_POSTS = 512
 REMEMBERED_FOR = DAY
 LONGEST_REMEMBERED = (
-    64  # code points of a post id that is kept as it is; 512 long ones would not fit a record
+    40  # bytes of an id that is kept as it is (a UUID has 36); 512 long ones would not fit a record
 )
 REMEMBERED_ACTIONS = 64
 REMEMBERED_ITEMS = 64
 REMEMBERED_FINDINGS = 128
 REMEMBERED_DELETIONS = 64
+REMEMBERED_SAYINGS = 128  # appeals and reviews
+REMEMBERED_DECISIONS = 128  # of moderators
 APPEAL_DAYS = 20
-_PLAIN = ("told", "human", "warned", "reported", "traits")
+LIVE_ACCOUNTS = 20_000  # decoded records kept between batches; of all others only the bytes
+LIVE_BYTES = 2048  # of an encoded record: a longer one counts as several
+_PLAIN = ("told", "human", "warned", "reported", "traits", "heard")
 
 
 @dataclass(slots=True)
@@ -71,7 +77,8 @@ class Account:
     `supported` is when the account was last offered help. `findings` and `deleted` hold the findings judged last and
     the posts that the account deleted last, as `recent` does, but fewer. `behaviour` is what it did lately,
     `told` when its features were last told to their owners, `human` what moderators decided about its subjects,
-    `warned` when it was warned by each policy, `reported` who reported it lately, `traits` what its profile said last.
+    `warned` when it was warned by each policy, `reported` who reported it lately, `traits` what its profile said last,
+    `heard` which appeals and reviews were judged last.
     """
 
     clock_us: int = 0
@@ -88,6 +95,7 @@ class Account:
     warned: dict[str, int] = field(default_factory=dict)
     reported: list[Any] = field(default_factory=list)
     traits: dict[str, Any] = field(default_factory=dict)
+    heard: dict[str, int] = field(default_factory=dict)
 
     def advance(self, time_us: int) -> bool:
         """Moves the account's clock (microseconds) to a record's time; False when that would run backwards."""
@@ -104,6 +112,10 @@ class Account:
         """Whether the post is one of those seen last; nothing is said of whether it still stands."""
         return _name(post_id) in self.recent
 
+    def posted(self, post_id: str) -> int | None:
+        """When a post came, None for one that is not among those seen last."""
+        return self.recent.get(_name(post_id))
+
     def found(self, finding_id: str, now: int) -> bool:
         """Whether a finding was judged before, among the last 128 and within 24 hours; remembers it if not."""
         return _seen(self.findings, _name(finding_id), now, REMEMBERED_FINDINGS)
@@ -116,9 +128,34 @@ class Account:
         """Whether a post is one of the last 64 that the account deleted."""
         return _name(post_id) in self.deleted
 
+    def hears(self, name: str, now: int) -> bool:
+        """Whether an appeal or a review was judged before, among the last 128; remembers it if not."""
+        name = _name(name)
+        if name in self.heard:
+            return True
+        self.heard[name] = now
+        while len(self.heard) > REMEMBERED_SAYINGS:
+            del self.heard[next(iter(self.heard))]
+        return False
+
+    def decide(self, subject: str, outcome: str, reviewer_id: str, now: int) -> None:
+        """Remembers what a moderator decided about a subject, as `subject_key` names it; among the last 128."""
+        self.human.pop(subject, None)
+        self.human[subject] = [outcome, _name(reviewer_id), now]
+        while len(self.human) > REMEMBERED_DECISIONS:
+            del self.human[next(iter(self.human))]
+
     def active_strikes(self, now: int) -> int:
         """The weight of the strikes that have not expired."""
         return sum(strike.weight for strike in self.strikes if strike.expires > now)
+
+    def strikes_by_policy(self, now: int) -> dict[str, int]:
+        """The same for each policy that has some."""
+        weights: dict[str, int] = {}
+        for strike in self.strikes:
+            if strike.expires > now:
+                weights[strike.policy] = weights.get(strike.policy, 0) + strike.weight
+        return weights
 
     def add_strike(self, strike: Strike, now: int) -> None:
         """Adds to the record and drops what has expired."""
@@ -139,6 +176,10 @@ class Account:
             oldest = next((a for a in standing if a.subject_type != "account"), standing[0])
             standing.remove(oldest)
         self.actions = [*standing, action]
+
+    def forget(self, action_id: str) -> None:
+        """Forgets an action that was reversed: it is not in force any more."""
+        self.actions = [known for known in self.actions if known.action_id != action_id]
 
     def may_support(self, now: int) -> bool:
         """Whether help is due: once a day, however much a person in distress writes. Notes that it is given."""
@@ -194,12 +235,19 @@ class Account:
             record.get("warned", {}),
             record.get("reported", []),
             record.get("traits", {}),
+            record.get("heard", {}),
         )
 
 
+def subject_key(subject_type: str, subject_id: str) -> str:
+    """What a subject is called in `Account.human`: its type, a colon and its id, of a long id a digest."""
+    return f"{subject_type}:{_name(subject_id)}"
+
+
 def _name(given: str) -> str:
-    """What an id is remembered as."""
-    return given if len(given) <= LONGEST_REMEMBERED else digest("post", given)
+    """What an id is remembered as: itself when it is short and takes a byte a character in JSON, else a digest."""
+    short = len(given) <= LONGEST_REMEMBERED and given.isascii() and given.isprintable()
+    return given if short and '"' not in given and "\\" not in given else digest("post", given)
 
 
 def _seen(memory: dict[str, int], name: str, now: int, most: int) -> bool:
@@ -216,66 +264,117 @@ def _seen(memory: dict[str, int], name: str, now: int, most: int) -> bool:
 
 
 class Accounts:
-    """The accounts of one partition, by id: bytes until touched, objects while in use.
+    """The accounts of one partition, by id: bytes in a store until heard of, objects while in use.
 
-    Restoring is cheap because a record is only decoded when its account is next heard of; `flush` gives
-    each changed account's record once per batch.
+    Restoring is cheap because a record is only decoded when its account is next heard of; `flush` gives each changed
+    account's record once per batch. `live` decoded records stay between batches, those used last; a long one counts
+    as several, so that what they take is bounded.
     """
 
-    def __init__(self) -> None:
-        self._stored: dict[str, bytes] = {}
-        self._live: dict[str, Account] = {}
+    def __init__(self, store: Store | None = None, live: int = LIVE_ACCOUNTS) -> None:
+        self._store: Store = MemoryStore() if store is None else store
+        self._room = live * LIVE_BYTES
+        self._live: OrderedDict[str, Account] = OrderedDict()  # used longest ago first
+        self._sizes: dict[str, int] = {}  # of those, in the store
+        self._taken = 0  # the sum of sizes
+        self._strangers: dict[str, None] = {}  # looked up, but never changed: there is no record of them
         self._changed: dict[str, None] = {}
+        self._known = 0
 
     def __len__(self) -> int:
-        return len(self._stored) + sum(1 for account_id in self._live if account_id not in self._stored)
+        return self._known
 
     def __contains__(self, account_id: str) -> bool:
-        return account_id in self._live or account_id in self._stored
+        if account_id in self._live:
+            return account_id not in self._strangers
+        return _key(account_id) in self._store
+
+    @property
+    def live(self) -> int:
+        """How many are decoded in memory now."""
+        return len(self._live)
 
     def restore(self, account_id: str, value: bytes | None) -> None:
         """Takes one record of the `state` topic."""
-        self._live.pop(account_id, None)
-        if value is None:
-            self._stored.pop(account_id, None)
-        else:
-            self._stored[account_id] = value
+        self._forget(account_id)
+        if value is not None:
+            self._store.put(_key(account_id), value)
+            self._known += 1
 
     def get(self, account_id: str) -> Account:
-        """The account's record, a new one if it was never heard of."""
+        """The account's record, a new one if it was never heard of. Whoever changes it says so by `touch`."""
         account = self._live.get(account_id)
         if account is None:
-            stored = self._stored.get(account_id)
-            account = Account() if stored is None else Account.from_bytes(stored)
+            stored = self._store.get(_key(account_id))
+            if stored is None:
+                account = Account()
+                self._strangers[account_id] = None
+                self._resize(account_id, 0)
+            else:
+                account = Account.from_bytes(stored)
+                self._resize(account_id, len(stored))
             self._live[account_id] = account
+        else:
+            self._live.move_to_end(account_id)
         return account
 
     def touch(self, account_id: str) -> None:
         """Marks an account as changed."""
         self._changed[account_id] = None
+        if account_id in self._strangers:
+            del self._strangers[account_id]
+            self._known += 1
 
     def erase(self, account_id: str) -> None:
         """Forgets an account; `flush` writes the tombstone."""
-        self._live.pop(account_id, None)
-        self._stored.pop(account_id, None)
+        self._forget(account_id)
         self._changed[account_id] = None
 
     def flush(self) -> dict[bytes, bytes | None]:
-        """The records of the accounts that changed, by key of the `state` topic; afterwards only bytes are kept."""
+        """The records of the accounts that changed, by key of the `state` topic.
+
+        Raises:
+            StoreError: the store cannot go on; what is in memory must not be used any more.
+        """
+        self._store.check()
         changed: dict[bytes, bytes | None] = {}
         for account_id in self._changed:
+            key = _key(account_id)
             account = self._live.get(account_id)
-            value = None if account is None else account.to_bytes()
-            if value is not None:
-                self._stored[account_id] = value
-            changed[b"a:" + account_id.encode()] = value
+            if account is None or account_id in self._strangers:
+                changed[key] = None  # erased: nothing else that changed leaves memory before this
+                continue
+            changed[key] = value = account.to_bytes()
+            self._store.put(key, value)
+            self._resize(account_id, len(value))
         self._changed.clear()
-        if len(self._live) > LIVE_ACCOUNTS:
-            self._live.clear()
+        while self._taken > self._room:
+            self._leave(next(iter(self._live)))
         return changed
 
+    def _resize(self, account_id: str, size: int) -> None:
+        size = max(size, LIVE_BYTES)
+        self._taken += size - self._sizes.get(account_id, 0)
+        self._sizes[account_id] = size
 
-LIVE_ACCOUNTS = 20_000  # decoded records kept between batches; the bytes of all others stay
+    def _leave(self, account_id: str) -> None:
+        """Takes an account out of memory."""
+        if self._live.pop(account_id, None) is not None:
+            self._taken -= self._sizes.pop(account_id)
+            self._strangers.pop(account_id, None)
+
+    def _forget(self, account_id: str) -> None:
+        """Takes an account out of memory and out of the store."""
+        key = _key(account_id)
+        if account_id in self:
+            self._known -= 1
+        if key in self._store:
+            self._store.delete(key)
+        self._leave(account_id)
+
+
+def _key(account_id: str) -> bytes:
+    return b"a:" + account_id.encode()
 
 
 def encode_partition(record: dict[str, Any]) -> bytes:

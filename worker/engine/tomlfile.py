@@ -82,9 +82,20 @@ def _line_of_path(text: str, data: object, path: tuple[int | str, ...]) -> int |
                 start = last = places[part]
             continue
         prefix = f"{prefix}.{part}" if prefix else part
+        # A key stands before the next table begins: one that is missing must not be found in another table.
+        end = next((n for n in range(start + 1, len(lines)) if _begins_table(lines[n])), len(lines))
         for n in range(start, len(lines)):
             stripped = lines[n].strip()
-            if stripped.startswith((f"{part} ", f"{part}=", f"[{prefix}]", f"[[{prefix}]]", f'"{part}"')):
+            if stripped.startswith((f"[{prefix}]", f"[[{prefix}]]")) or (
+                n < end and stripped.startswith((f"{part} ", f"{part}=", f'"{part}"'))
+            ):
                 start = last = n
                 break
     return last + 1 if last is not None else None
+
+
+def _begins_table(line: str) -> bool:
+    """Whether a line is the header of a table: names and points between brackets, nothing else."""
+    header = line.partition("#")[0].strip()
+    name = header.strip("[]")
+    return header.startswith("[") and header.endswith("]") and all(c.isalnum() or c in "._-" for c in name)

@@ -28,9 +28,9 @@ def html_report(evaluation: Evaluation) -> str:
     names = [table.title for table in made]
     body = [
         _head(evaluation, [names[0], "Curves", *names[1:], "Worst errors"] if names else ["Worst errors"]),
-        *(_section(table) for table in made[:1]),
+        *(section(table) for table in made[:1]),
         _curves(evaluation),
-        *(_section(table) for table in made[1:]),
+        *(section(table) for table in made[1:]),
         _errors(evaluation),
     ]
     return (
@@ -82,7 +82,8 @@ def _head(evaluation: Evaluation, titles: Sequence[str]) -> str:
     )
 
 
-def _section(table: Table) -> str:
+def section(table: Table) -> str:
+    """A table under its heading, with the note on how to read it."""
     numeric = [_is_numeric([row[place] for row in table.rows]) for place in range(len(table.columns))]
     kinds = [' class="number"' if one else "" for one in numeric]
     head = "".join(f"<th{kind}>{escape(name)}</th>" for name, kind in zip(table.columns, kinds, strict=True))

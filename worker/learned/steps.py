@@ -27,7 +27,7 @@ class Steps:
             rung = policy.first_rung(kind)
             assert rung is not None, "the policy's own check"
             nodes += [(least - _NEXT, top), (least, rung.score)]
-            above = [r.score for r in policy.ladder if not r.active_strikes and r.score > rung.score]
+            above = [r.score for r in policy.ladder if not r.repeated and r.score > rung.score]
             top = max(rung.score, min(above) - _BELOW) if above else 1.0
         nodes.append((1.0, top))
         self._probabilities = [probability for probability, _ in nodes]

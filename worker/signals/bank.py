@@ -174,6 +174,13 @@ class SignalBank:
             draft.found = indexes
         return [self._measure(subject, own) for subject, own in zip(subjects, drafts, strict=True)]
 
+    def measure_closely(self, subject: Subject) -> MeasuredSignals:
+        """One subject with all context, as if something had fired in it: a rule will look, for a reason of its own."""
+        drafts = self._drafts(subject)
+        for draft in drafts or ():
+            draft.found = self._expressions.scan(draft.text.encode(), draft.at_play)
+        return self._measure(subject, drafts, closely=True)
+
     def _drafts(self, subject: Subject) -> list[_Draft] | None:
         """The subject's texts, folded; None when that failed."""
         try:
@@ -181,7 +188,9 @@ class SignalBank:
         except Exception:  # noqa: BLE001 - whatever fails here fails for this subject only, and is not read as clear
             return None
 
-    def _measure(self, subject: Subject, drafts: Sequence[_Draft] | None) -> MeasuredSignals:
+    def _measure(
+        self, subject: Subject, drafts: Sequence[_Draft] | None, closely: bool = False
+    ) -> MeasuredSignals:
         canonicals: dict[str, Canonical] = {}
         scans: list[FieldScan] = []
         failed: set[str] = set()
@@ -193,8 +202,8 @@ class SignalBank:
             observed = self._observing.gates(subject, failed)
             if observed:
                 scans.append(FieldScan("", _NO_TEXT, 0, found=observed))
-            if scans and self._gates is not None:
-                if self._is_open(scans):
+            if (scans or closely) and self._gates is not None:
+                if closely or self._is_open(scans):
                     self._scan_context(canonicals, scans, failed)
                     around = self._observing.context(subject, failed)
                     if around:

@@ -41,7 +41,8 @@ class MeasuredSignals:
     """Implements `worker.signals.view.Signals`.
 
     `canonicals` holds each field's canonical text. `learned` holds the scores of the trained models by policy, on
-    the policy's own scale, also those too low to fire; None where no model looked. `text_print` is what the text can be known again by, None where it is too short. `failed` holds the names whose measurement failed, `uncovered` those that fired only through terms or
+    the policy's own scale, also those too low to fire; None where no model looked. `text_hash` is equal for the same words in the same order,
+    `text_print` what the text can be known again by, None where it is too short. `failed` holds the names whose measurement failed, `uncovered` those that fired only through terms or
     expressions written for other languages than the subject's.
     """
 
@@ -58,6 +59,7 @@ class MeasuredSignals:
         "fired",
         "lang",
         "learned",
+        "text_hash",
         "text_print",
         "uncovered",
     )
@@ -83,6 +85,7 @@ class MeasuredSignals:
         self._thread: Callable[[], frozenset[str]] | frozenset[str] = _NONE if thread is None else thread
         self.learned: dict[str, float] | None = None
         self._learned: dict[str, list[Hit]] | None = None
+        self.text_hash = 0
         self.text_print: TextPrint | None = None
         self._cache: dict[str, tuple[Hit, ...]] | None = None
         self._discourse: dict[tuple[str, int, int, int], Discourse] | None = None
@@ -94,6 +97,20 @@ class MeasuredSignals:
             self._learned = {}
         self._learned.setdefault(hit.signal, []).append(hit)
         self.fired = self.fired | {hit.signal}
+
+    @property
+    def is_close(self) -> bool:
+        """Whether what stands around was measured, because something fired."""
+        return bool(self._scans)
+
+    def adopt(self, other: MeasuredSignals) -> None:
+        """Takes over what was measured on the same subject more closely; what models found stays."""
+        self.fired = self.fired | other.fired
+        self.failed = self.failed | other.failed
+        self.uncovered = other.uncovered
+        self.canonicals = other.canonicals
+        self._scans, self._locate, self._thread = other._scans, other._locate, other._thread
+        self._cache = self._discourse = self._readings = None
 
     @property
     def thread(self) -> frozenset[str]:

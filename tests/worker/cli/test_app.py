@@ -20,6 +20,7 @@ COMMANDS = [
     ["replay"],
     ["explain"],
     ["evaluate"],
+    ["backtest"],
     ["policies", "list"],
     ["policies", "lint"],
     ["policies", "test"],
@@ -29,6 +30,8 @@ COMMANDS = [
     ["topics", "create"],
     ["topics", "check"],
     ["dead-letters", "list"],
+    ["statements", "export"],
+    ["reverse"],
     ["demo"],
     ["bench"],
 ]

@@ -196,9 +196,6 @@ def test_a_report_does_not_move_the_reported_accounts_clock(judge: PartitionJudg
         {"subject": {"type": "account", "id": "u1"}},
     ],
 )
-def test_other_reports_are_only_counted_here(
-    judge: PartitionJudge, feed: Feed, more: dict[str, object]
-) -> None:
+def test_other_reports_lead_to_no_action(judge: PartitionJudge, feed: Feed, more: dict[str, object]) -> None:
     judged = judge.judge([report(feed, **more)])
-    assert judged.outputs == []
-    assert judged.tally["moderator_decisions_total", "reports", "clear"] == 1
+    assert not any(topic.startswith("enforcement.") for topic in topics(judged))

@@ -128,3 +128,39 @@ def test_between_equal_actions_the_higher_score_and_then_the_policies_order_deci
     assert [j for j, _ in decide([second, first], 0).violations] == [second, first]
     higher = make(policy_id="trademark", score=0.81)
     assert [j for j, _ in decide([first, second, higher], 0).violations] == [higher, first, second]
+
+
+@pytest.mark.parametrize(
+    ("active", "of_policy", "reached"),
+    [(0, 0, 0), (1, 1, 1), (2, 0, 0), (3, 0, 1), (3, 3, 1), (9, 4, 2), (9, 0, 1)],
+)
+def test_strikes_under_the_policy_itself_weigh_more(
+    make: Make, active: int, of_policy: int, reached: int
+) -> None:
+    rungs = (
+        Rung(score=0.7, actions=(REMOVE,)),
+        Rung(score=0.7, active_strikes=4, same_policy_strikes=2, actions=(REMOVE, SUSPENSIONS[2])),
+        Rung(score=0.7, same_policy_strikes=5, actions=(REMOVE, SUSPENSIONS[-1])),
+    )
+    judgement = make(ladder=rungs)
+    assert rung_of(judgement, active, of_policy) is rungs[reached]
+    ((_, rung),) = decide([judgement], active, {"violence": of_policy, "copyright": 9}).violations
+    assert rung is rungs[reached]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"actions": [{"kind": "suspend", "mode": "verify"}]}, "a rung that suspends"),
+        ({"queue": "zero_tolerance"}, "a rung that suspends, or that a person looks at"),
+        ({"active_strikes": 2}, "repeated offences"),
+        ({"same_policy_strikes": 2}, "repeated offences"),
+        ({"strikes": 0}, "without strikes"),
+        ({"warn_below": 0.7}, "must be above the rung's score"),
+    ],
+)
+def test_only_a_mild_rung_for_first_offences_can_warn(changes: dict[str, Any], reason: str) -> None:
+    mild = {"score": 0.7, "warn_below": 0.8, "actions": [{"kind": "remove"}]}
+    assert Rung.model_validate(mild).warn_below == 0.8
+    with pytest.raises(ValueError, match=reason):
+        Rung.model_validate({**mild, **changes})

@@ -274,7 +274,7 @@ def test_a_file_that_nobody_reads_is_told(tmp_path: Path) -> None:
     _, problems = load(tmp_path, civic_calender="")
     assert problems == [
         "civic_calender.toml: is no file of facts; there are civic_calendar.toml, protected_identities.toml, "
-        "consents.toml, hash_banks.toml, text_prints.toml"
+        "consents.toml, hash_banks.toml, text_prints.toml, common_domains.toml, automation.toml"
     ]
 
 

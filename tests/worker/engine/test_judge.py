@@ -8,6 +8,7 @@ import pytest
 
 from schemas.base import parse_time
 from tests.worker.engine.helpers import START, Feed, at, outputs, post, topics
+from worker.engine.breakers import Name
 from worker.engine.ids import action_id, digest, partition_of
 from worker.engine.judge import PartitionJudge
 from worker.engine.records import Judged, Record
@@ -152,10 +153,10 @@ def test_a_breaker_holds_for_review_what_is_above_the_quota(judge: PartitionJudg
     held = outputs(judged, "review.queue")
     assert [item["reason"] for item in held] == ["breaker", "breaker"]
     assert {item["proposed"]["kind"] for item in held} == {"remove"}
-    assert judge.breakers.open()["violence", "remove"]
+    assert judge.breakers.open()[Name("violence", "remove", "day")]
     next_day = judge.judge(feed.posts(post("zap", "8", author="u8", when=at(24))))
     assert len(outputs(next_day, "enforcement.remove")) == 1
-    assert not judge.breakers.open()["violence", "remove"]
+    assert not judge.breakers.open()[Name("violence", "remove", "day")]
 
 
 def test_a_rule_that_fails_is_never_clear(judge: PartitionJudge, feed: Feed) -> None:
@@ -265,19 +266,6 @@ def test_a_misrouted_record_is_a_dead_letter(pack: Pack, feed: Feed) -> None:
     (letter,) = outputs(judged, "dead-letter")
     assert letter["reason"] == "misrouted"
     assert "murmur2" in letter["detail"]
-
-
-def test_inputs_whose_logic_comes_later_end_as_counted_decisions(judge: PartitionJudge, feed: Feed) -> None:
-    appeal = {
-        "schema_version": 1,
-        "appeal_id": "a1",
-        "account_id": "u1",
-        "action_id": "x",
-        "created_at": at(),
-    }
-    judged = judge.judge([feed.record("appeals", appeal)])
-    assert judged.outputs == []
-    assert judged.tally["moderator_decisions_total", "appeals", "clear"] == 1
 
 
 def test_every_record_ends_as_one_decision_or_one_dead_letter(judge: PartitionJudge, feed: Feed) -> None:
@@ -419,8 +407,11 @@ def test_with_all_decisions_every_input_shows(pack: Pack, feed: Feed) -> None:
     for topic, value in inputs.items():
         more = {"schema_version": 1, "account_id": "u1", "created_at": at(1)}
         (decision,) = outputs(judge.judge([feed.record(topic, {**value, **more})]), "decisions")
+        outcome = (
+            "clear" if topic == "reports" else "refused"
+        )  # the post is removed; there is nothing to decide
         assert (decision["outcome"], decision["record"]["topic"], decision["strikes"]["active"]) == (
-            "clear",
+            outcome,
             topic,
             1,
         )

@@ -7,11 +7,13 @@ import pytest
 
 from schemas.base import encode
 from schemas.enforcement import Enforcement
+from schemas.queue import QueueItem
 from tests.worker.engine.helpers import START, Feed, at, outputs, post
 from worker.engine.judge import PartitionJudge
 from worker.engine.ledger import Ledger
 from worker.engine.registry import Pack
 from worker.engine.state import APPEAL_DAYS, DAY
+from worker.engine.store import MemoryStore
 
 NOW = int(START.timestamp() * 1000)
 HOUR = 3_600_000
@@ -201,3 +203,116 @@ def test_an_item_that_is_let_go_is_closed_on_the_queue(pack: Pack) -> None:
     items = outputs(judge.judge(feed.posts(*(post("a blip", str(n)) for n in range(65)))), "review.queue")
     assert len({item["item_id"] for item in items if item["closed_by"] is None}) == 65
     assert [item["item_id"] for item in items if item["closed_by"] is not None] == [items[0]["item_id"]]
+
+
+def test_a_reversed_action_ends_at_its_reversal_and_is_kept_for_20_days_more(template: Enforcement) -> None:
+    ledger = Ledger()
+    add(ledger, ending(template, "a", START + timedelta(hours=5)))
+    add(ledger, ending(template, "b", None))
+    for name in ("a", "b"):
+        ledger.note(name, reversed_at=NOW)
+    again = restored(ledger.flush())
+    for each in (ledger, again):
+        assert (each.next_due, each.ending, len(each)) == (None, 0, 2)
+        assert names(each, NOW + 9 * HOUR) == []
+        kept = each.action("b")
+        assert kept is not None
+        assert (kept.ended, kept.reversed, kept.stands(NOW)) == (NOW, True, False)
+        assert kept.action == ending(template, "b", None)
+        each.flush()
+        names(each, NOW + APPEAL_DAYS * DAY)
+        assert each.flush() == {b"x:a": None, b"x:b": None}
+        assert (each.action("a"), len(each), set(each.applied)) == (None, 0, set())
+
+
+def test_an_action_whose_appeal_is_open_is_kept_until_it_is_decided(template: Enforcement) -> None:
+    ledger = Ledger()
+    add(ledger, ending(template, "a", START))
+    names(ledger, NOW)
+    ledger.note("a", appeal={"appeal_id": "p1", "open": True})
+    again = restored(ledger.flush())
+    for each in (ledger, again):
+        names(each, NOW + 50 * DAY)
+        kept = each.action("a")
+        assert kept is not None
+        assert kept.appeal == {"appeal_id": "p1", "open": True}
+        each.note("a", appeal={"appeal_id": "p1", "open": False})
+        names(each, NOW + 50 * DAY)
+        assert each.action("a") is None
+
+
+def test_a_reversal_after_the_end_does_not_move_the_end(template: Enforcement) -> None:
+    ledger = Ledger()
+    add(ledger, ending(template, "a", START))
+    names(ledger, NOW)
+    ledger.note("a", reversed_at=NOW + 3 * DAY)
+    kept = ledger.action("a")
+    assert kept is not None
+    assert (kept.ended, kept.reversed) == (NOW, True)
+
+
+def test_what_is_not_known_cannot_be_noted(template: Enforcement) -> None:
+    ledger = Ledger()
+    with pytest.raises(KeyError):
+        ledger.note("a", reversed_at=NOW)
+    assert ledger.action("a") is None
+    assert ledger.item("a") is None
+
+
+def test_an_accounts_actions_come_in_the_same_order_after_a_restore(template: Enforcement) -> None:
+    ledger = Ledger()
+    for hours, name in ((1, "c"), (2, "a"), (3, "b")):
+        add(
+            ledger,
+            template.model_copy(update={"action_id": name, "decided_at": START + timedelta(hours=hours)}),
+        )
+    state = ledger.flush()
+    ledger.note("c", taken=1)
+    for (
+        key,
+        value,
+    ) in ledger.flush().items():  # compaction leaves the last of each key, in the order of writing
+        del state[key]
+        state[key] = value
+    for each in (ledger, restored(state)):
+        assert [kept.action.action_id for kept in each.actions_of(template.account_id)] == ["c", "a", "b"]
+
+
+def test_an_open_item_is_replaced_with_what_else_is_known_of_it(pack: Pack) -> None:
+    judge, feed = PartitionJudge(pack, 0), Feed()
+    (value,) = [o.value for o in judge.judge(feed.posts(post("a blip"))).outputs if o.topic == "review.queue"]
+    assert value is not None
+    name = json.loads(value)["item_id"]
+    ledger = Ledger()
+    ledger.add_item(name, value, {"reports": ["r1"]})
+    urgent = encode(QueueItem.model_validate_json(value).model_copy(update={"priority": 99}))
+    assert ledger.replace_item(name, urgent)
+    again = restored(ledger.flush())
+    for each in (ledger, again):
+        item = each.item(name)
+        assert item is not None
+        assert encode(item) == urgent
+        assert each.item_extra(name) == {"reports": ["r1"]}
+        assert each.replace_item(name, value, {"reports": ["r1", "r2"]})
+        assert each.item_extra(name) == {"reports": ["r1", "r2"]}
+        assert each.close_item(name, "v1") is not None
+        assert (each.item(name), each.item_extra(name)) == (None, None)
+        assert not each.replace_item(name, value)
+        assert name not in each.applied
+
+
+def test_a_standing_action_costs_memory_in_the_store_only(template: Enforcement) -> None:
+    store = MemoryStore()
+    ledger = Ledger(store)
+    for number in range(100):
+        add(ledger, ending(template, f"a{number}", None))
+    ledger.flush()
+    held = {
+        name: value
+        for name, value in vars(ledger).items()
+        if hasattr(value, "__len__") and value is not store
+    }
+    assert {name: len(value) for name, value in held.items() if len(value)} == {}
+    ledger.erase(template.account_id, NOW)
+    assert len(ledger.flush()) == 100
+    assert list(store.keys(b"")) == []

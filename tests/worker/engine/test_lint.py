@@ -114,6 +114,32 @@ def test_ladder_unreachable(sheet: Sheet) -> None:
     assert _reasons("ladder-unreachable", _with(sheet, ladder=strikes)) == []
 
 
+@pytest.mark.parametrize(
+    ("rung", "later", "unused"),
+    [
+        ({"same_policy_strikes": 3}, {"same_policy_strikes": 3}, True),
+        ({"same_policy_strikes": 3}, {"active_strikes": 3}, True),  # what counts for one counts in all
+        ({"active_strikes": 3}, {"same_policy_strikes": 3}, False),
+        ({"active_strikes": 4, "same_policy_strikes": 3}, {"same_policy_strikes": 2}, False),
+        ({"active_strikes": 4, "same_policy_strikes": 3}, {"active_strikes": 4, "same_policy_strikes": 2}, True),
+        ({}, {"same_policy_strikes": 1}, True),  # reached by its own strike
+        ({}, {"same_policy_strikes": 2}, False),
+    ],
+)  # fmt: skip
+def test_ladder_unreachable_by_strikes(
+    sheet: Sheet, rung: dict[str, int], later: dict[str, int], unused: bool
+) -> None:
+    ladder = (_rung("remove", 0.7).model_copy(update=rung), _rung("suspend", 0.7).model_copy(update=later))
+    assert bool(_reasons("ladder-unreachable", _with(sheet, ladder=ladder))) is unused
+
+
+@pytest.mark.parametrize(("hours", "wrong"), [(None, 1), (11, 1), (12, 0), (168, 0), (169, 1)])
+def test_read_only_time(sheet: Sheet, hours: int | None, wrong: int) -> None:
+    action = {"kind": "suspend", "mode": "read_only", "duration_hours": hours}
+    rung = Rung.model_validate({"score": 0.7, "actions": [action]})
+    assert len(_reasons("read-only-time", _with(sheet, ladder=(rung,)))) == wrong
+
+
 def test_unused_signal(sheet: Sheet) -> None:
     needs = sheet.needs - {"plain.remove"}
     problems = list(VALIDATORS["unused-signal"](replace(sheet, needs=needs)))

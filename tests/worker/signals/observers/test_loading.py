@@ -10,7 +10,7 @@ from worker.signals.observers import load_observers
 
 def test_every_observer_of_the_folder_is_loaded_once_with_names_of_its_own() -> None:
     observers = load_observers()
-    assert len(observers) == 8
+    assert len(observers) == 10
     names = [name for observer in observers for name in observer.names]
     assert len(names) == len(set(names))
     assert not set(names) & {name for detector in load_detectors() for name in detector.names}
@@ -30,6 +30,11 @@ def test_every_policy_has_a_name_for_its_hash_banks_and_prints() -> None:
     assert {f"text-print.{policy}" for policy in POLICY_IDS} <= names
 
 
-def test_only_prints_and_identities_wait_for_facts() -> None:
+def test_only_what_asks_facts_waits_for_them() -> None:
     idle = [observer for observer in load_observers() if not observer.ready(Facts())]
-    assert sorted(min(observer.names).partition(".")[0] for observer in idle) == ["identity", "text-print"]
+    assert sorted(min(observer.names).partition(".")[0] for observer in idle) == [
+        "author",
+        "circumvention",
+        "identity",
+        "text-print",
+    ]
