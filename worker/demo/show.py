@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from worker.admin import create_topics
+from worker.demo.people import People
 from worker.demo.source import TOPICS, Sample, samples
 from worker.demo.stage import Stage, StageError, worker
 from worker.demo.tally import OutputFiles, Shown, Tally
 from worker.demo.view import Frame, View
+from worker.engine.records import Record
 from worker.reading import TopicReader, reader
 from worker.topics import OUTPUTS
 
@@ -91,50 +93,96 @@ def _kafka(plan: Plan, view: View) -> Iterator[str]:
 
 
 def _stream(plan: Plan, stage: Stage, topics: TopicReader, files: OutputFiles, view: View) -> Finding:
-    tally = Tally()
-    waiting = iter(samples())
-    total = len(samples())
     suffix = "" if plan.broker is None else f"-{int(time.time())}"
-    started = last_answer = time.monotonic()
-    pace = _Pace()
-    offered = 0
+    people = People()
+    everything = samples()
+    started = time.monotonic()
     with _producer(stage.bootstrap) as producer:
+        scene = _Scene(plan, stage, topics, files, view, producer, people)
+        scene.play(everything, lambda sample: sample.value(datetime.now(UTC), suffix), suffix)
+        for what, make in (
+            ("Some of them appeal", people.appeals),
+            ("Moderators decide what waits for them", people.reviews),
+        ):
+            if made := make(datetime.now(UTC)):
+                view.step(f"{what}: {len(made)} records")
+                scene.play(made, lambda sample: sample.raw)
+    return Finding(scene.tally, files, time.monotonic() - started, stage.metrics_url)
+
+
+class _Scene:
+    """Sends records and watches until each has its answer."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        stage: Stage,
+        topics: TopicReader,
+        files: OutputFiles,
+        view: View,
+        producer: Any,
+        people: People,
+    ) -> None:
+        self.tally = Tally()
+        self._plan = plan
+        self._stage = stage
+        self._topics = topics
+        self._files = files
+        self._view = view
+        self._producer = producer
+        self._people = people
+        self._offered = 0
+        self._pace = _Pace()
+
+    def play(
+        self, queue: Sequence[Sample], value: Callable[[Sample], bytes | None], suffix: str = ""
+    ) -> None:
+        """Sends some records at the plan's rate; returns when all of them are answered and nothing more comes.
+
+        Raises:
+            StageError: an answer is missing, or the worker ended.
+        """
+        tally, rate = self.tally, self._plan.rate
+        waiting, first = iter(queue), self._offered
+        total = first + len(queue)
+        started = last_answer = time.monotonic()
         done = False
         while not done:
             now = time.monotonic()
-            due = total if plan.rate <= 0 else min(total, int((now - started) * plan.rate) + 1)
-            due = min(due, offered + 200)  # keep looking at the outputs however fast it goes
-            for sample in itertools.islice(waiting, due - offered):
-                _send(producer, stage.prefix, sample, suffix, tally)
-            offered = due
-            producer.flush()
+            due = total if rate <= 0 else min(total, first + int((now - started) * rate) + 1)
+            due = min(due, self._offered + 200)  # keep looking at the outputs however fast it goes
+            for sample in itertools.islice(waiting, due - self._offered):
+                _send(self._producer, self._stage.prefix, sample, value(sample), suffix, tally)
+            self._offered = due
+            self._producer.flush()
             before = len(tally.answered)
-            records = topics.poll(_TICK_SECONDS)
-            files.write(records)
-            new = tally.add(records)
+            new = self._look(_TICK_SECONDS)
             now = time.monotonic()
             if len(tally.answered) > before or not tally.waiting:
                 last_answer = now
-            view.update(
-                tally,
-                Frame(total, pace.rate(now, len(tally.answered)), now - started, stage.metrics_url),
-                new,
-            )
-            stage.check()
+            pace = self._pace.rate(now, len(tally.answered))
+            self._view.update(tally, Frame(total, pace, now - started, self._stage.metrics_url), new)
+            self._stage.check()
             if now - last_answer > _PATIENCE_SECONDS:
                 raise StageError(
-                    f"{tally.waiting} of {offered} records had no decision and no dead letter after "
-                    f"{_PATIENCE_SECONDS:g} s; see {stage.worker_log}"
+                    f"{tally.waiting} of {self._offered} records had no decision and no dead letter after "
+                    f"{_PATIENCE_SECONDS:g} s; see {self._stage.worker_log}"
                 )
-            done = offered >= total and not tally.waiting
-    seconds = time.monotonic() - started
-    # Outputs of one transaction arrive together, but of several topics in any order: read on until it is quiet.
-    tail: list[Shown] = []
-    while records := topics.poll(0.5):
-        files.write(records)
-        tail += tally.add(records)
-    view.update(tally, Frame(total, total / seconds, seconds, stage.metrics_url), tail)
-    return Finding(tally, files, seconds, stage.metrics_url)
+            done = self._offered >= total and not tally.waiting
+        seconds = time.monotonic() - started
+        # Outputs of one transaction arrive together, but of several topics in any order: read on until it is quiet.
+        tail: list[Shown] = []
+        while records := self._topics.poll(0.5):
+            tail += self._take(records)
+        self._view.update(tally, Frame(total, len(queue) / seconds, seconds, self._stage.metrics_url), tail)
+
+    def _look(self, seconds: float) -> list[Shown]:
+        return self._take(self._topics.poll(seconds))
+
+    def _take(self, records: list[Record]) -> list[Shown]:
+        self._files.write(records)
+        self._people.see(records)
+        return self.tally.add(records)
 
 
 class _Pace:
@@ -166,8 +214,7 @@ def _producer(bootstrap: str) -> Iterator[Any]:
             producer.close(timeout=2)
 
 
-def _send(producer: Any, prefix: str, sample: Sample, suffix: str, tally: Tally) -> None:
-    value = sample.value(datetime.now(UTC), suffix)
+def _send(producer: Any, prefix: str, sample: Sample, value: bytes | None, suffix: str, tally: Tally) -> None:
     subject = sample.subject_as(suffix)
     if subject is not None:
         tally.texts[subject] = sample.fields

@@ -63,7 +63,7 @@ class Sample:
     @property
     def subject(self) -> str | None:
         """The id that what follows will name: a post's or an account's; None where it is another record's."""
-        if self.record is None or self.topic == "reports":
+        if self.record is None or self.topic not in {"posts", "accounts"}:
             return None
         return str(self.record["post_id" if self.topic == "posts" else "account_id"])
 
