@@ -148,6 +148,18 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
         ),
     ),
     (
+        "Across accounts",
+        (
+            Panel("Features told", "Features of records told to the partitions that own them, a second.", "ops",
+                  ((_seen("moderator_observations_total", "feature"), "{{feature}}"),), stack=True),
+            Panel("What followed for accounts", "Findings a second, and those left out because so many had followed from one feature.", "ops",
+                  ((_seen("moderator_findings_total", "feature"), "{{feature}}"),
+                   (_seen("moderator_findings_capped_total", "feature"), "{{feature}} left out"))),
+            Panel("Statements of reasons", "Statements a second, by policy; nothing while they are off.", "ops",
+                  ((_seen("moderator_statements_total", "policy"), "{{policy}}"),)),
+        ),
+    ),
+    (
         "What went wrong",
         (
             Panel("Dead letters by reason", "Records that could not be judged, a second.", "ops",
@@ -207,8 +219,11 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                   ((_gauge("sum", "moderator_partitions_assigned", "instance"), "{{instance}}"),), 6, stack=True),
             Panel("Restore", "Time within which 99 % of the partitions had their state restored.", "s",
                   ((_quantile("0.99", "moderator_restore_seconds"), "99 %"),), 6),
-            Panel("Accounts in memory", "Accounts whose state each worker holds.", "short",
-                  ((_gauge("sum", "moderator_state_accounts", "instance"), "{{instance}}"),), 6),
+            Panel("Accounts", "Accounts whose records each worker holds, and how many of them are decoded in memory.", "short",
+                  ((_gauge("sum", "moderator_state_accounts", "instance"), "{{instance}}"),
+                   (_gauge("sum", "moderator_state_live_accounts", "instance"), "{{instance}} in use")), 6),
+            Panel("State on disk", "Bytes in the state folder of each worker; 0 where all of it is in memory.", "bytes",
+                  ((_gauge("sum", "moderator_state_disk_bytes", "instance"), "{{instance}}"),), 6),
             Panel("Actions in force", "Actions in force that have an end, whose timers each worker holds.", "short",
                   ((_gauge("sum", "moderator_actions_in_force", "instance"), "{{instance}}"),), 6),
             Panel("State records read", "Records of topic state read for restores, a second.", "ops",

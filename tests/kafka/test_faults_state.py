@@ -154,6 +154,30 @@ def test_what_is_remembered_survives_kills_rebalances_and_a_lost_folder(
     assert run.kills == 2
 
 
+def test_a_worker_whose_state_folder_is_gone_ends_in_good_order_and_suspects_no_record(
+    broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    lives = Lives(PARTITIONS, posts=150, accounts=30)
+    with scene_of(broker, topic_prefix, tmp_path, tmp_path / "spill", batch=50) as scene:
+        run = Run(scene, lives, tmp_path / "spill")
+        scene.start()
+        run.send(lives.write(0))
+        run.settle("posts")
+        run.wipe()
+        run.send(lives.write(1))
+        run.settle("posts")
+        next_one = scene.fleet[0]
+        result = run.compare()
+    (ending,) = scene.endings
+    assert ending.code == 1
+    assert "is gone" in ending.log
+    assert "stopped" in ending.log  # in good order, with everything given away
+    for log in (ending.log, next_one.log()):
+        assert "trying a record" not in log
+        assert "Traceback" not in log
+    assert_same(result)
+
+
 @pytest.mark.slow
 def test_ten_kills_and_two_rebalances_leave_the_same_records(
     broker: str, topic_prefix: str, tmp_path: Path

@@ -80,11 +80,11 @@ class Copies:
         """The record of the account with this number; bytes of its own, as a consumer would give them."""
         return bytes(bytearray(self._models[number % len(self._models)]))
 
-    def records(self, accounts: int) -> Iterator[tuple[bytes, bytes]]:
-        """The records of so many accounts and of their actions, by key."""
+    def records(self, accounts: int, actions: bool = True) -> Iterator[tuple[bytes, bytes]]:
+        """The records of so many accounts, and of their actions unless their timers are not to run, by key."""
         for number in range(accounts):
             yield b"a:b%d" % number, self.of(number)
-            for value in self._actions[number % len(self._models)]:
+            for value in self._actions[number % len(self._models)] if actions else ():
                 action = json.loads(value)["action"]
                 owner = b'"account_id":' + json.dumps(action["account_id"]).encode()
                 yield (
@@ -144,12 +144,18 @@ def accounts(
 
 
 def written(
-    broker: str, prefix: str, partitions: int, accounts: int, policies: str | None, cache_dir: str | None
+    broker: str,
+    prefix: str,
+    partitions: int,
+    accounts: int,
+    policies: str | None,
+    cache_dir: str | None,
+    actions: bool = True,
 ) -> dict[str, Any]:
-    """Writes the state of so many accounts to the `state` topic."""
+    """Writes the state of so many accounts to the `state` topic, with their actions or without."""
     pack = load_pack(_path(policies), cache_dir=_path(cache_dir))
     settings = Settings(broker=broker, topic_prefix=prefix)
-    return {"posts": asyncio.run(_written(settings, partitions, Copies(pack).records(accounts)))}
+    return {"posts": asyncio.run(_written(settings, partitions, Copies(pack).records(accounts, actions)))}
 
 
 async def _written(settings: Settings, partitions: int, records: Iterator[tuple[bytes, bytes]]) -> int:

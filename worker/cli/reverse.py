@@ -172,7 +172,9 @@ def _confirmed(count: int) -> bool:
     """
     try:
         answer = typer.prompt(f"Type {count} to have these {count:,} actions reversed", err=True)
-    except typer.Abort:
+    except typer.Abort as ending:
+        if isinstance(ending.__context__, KeyboardInterrupt):
+            raise
         raise CommandError(
             "not confirmed: nothing was published", hint="Give --yes where nobody can answer."
         ) from None

@@ -87,7 +87,9 @@ class Behaviour:
         counts = deed.counts
         fine = self.fine
         index = minute // FINE_MINUTES
-        if fine and fine[-1][0] == index:
+        if not fine or (fine[-1][0] < index and len(fine) < FINE_KEPT):
+            fine.append(_bucket(index, counts))
+        elif fine[-1][0] == index:
             _add(fine[-1], counts)
         else:
             self._insert(fine, index, counts, FINE_KEPT)

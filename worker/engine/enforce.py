@@ -24,7 +24,7 @@ from worker.engine.casework import (
 from worker.engine.chain import Judgement
 from worker.engine.decide import Ruling, mode_strength, strength
 from worker.engine.policy import PolicyAction, Rung
-from worker.engine.precedents import is_settled, is_suspension_settled, note_contents
+from worker.engine.precedents import is_settled, is_suspension_settled, key_of, note_contents
 from worker.engine.state import DAY, REMEMBERED_ITEMS, Account, InForce, Strike
 from worker.engine.times import EPOCH
 from worker.engine.traits import is_guarded
@@ -87,7 +87,9 @@ def enforce(
     held: list[tuple[_Step, str]] = []
     for step in _choose(case, unsettled, account, applied):
         policy, kind = step.judgement.loaded.policy, step.action.kind
-        if kind == "suspend" and is_suspension_settled(
+        if _is_taken_back(case, step, account, applied):
+            held.append((step, "uncertain"))
+        elif kind == "suspend" and is_suspension_settled(
             case.subject, step.judgement.evidence, account, case.now_ms
         ):
             settled = True
@@ -172,7 +174,8 @@ def _stands(case: Case, step: _Step, account: Account, applied: Set[str]) -> boo
     """Whether as much is in force already, or the same cause led to it before; a stricter or longer one is news."""
     action, target = step.action, step.target
     name = action_id_of(case, step.judgement, action, target)
-    if name in applied or any(known.action_id == name for known in account.actions):
+    was_applied = name in applied or any(known.action_id == name for known in account.actions)
+    if was_applied and not _is_taken_back(case, step, account, applied):
         return True
     expires, content = expires_ms(case, action), content_in(case, target)
     for known in account.actions:
@@ -187,6 +190,18 @@ def _stands(case: Case, step: _Step, account: Account, applied: Set[str]) -> boo
         if known.expires is None or (expires is not None and expires <= known.expires):
             return True
     return False
+
+
+def _is_taken_back(case: Case, step: _Step, account: Account, applied: Set[str]) -> bool:
+    """Whether a person took this very action back, and the post was edited since.
+
+    An action has one id for a post, and cannot be applied by itself again: a person looks at what the edit made of it.
+    """
+    post = case.subject.post
+    if post is None or post.edit_of != post.post_id or key_of("post", post.post_id) not in account.human:
+        return False
+    name = action_id_of(case, step.judgement, step.action, step.target)
+    return name in applied and all(known.action_id != name for known in account.actions)
 
 
 def _is_warned(case: Case, judgement: Judgement, rung: Rung, account: Account) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -18,7 +18,6 @@ from schemas.accounts import AccountRecord
 from schemas.appeals import Appeal
 from schemas.base import format_time
 from schemas.coordination import Finding, Observation
-from schemas.enforcement import RecordRef
 from schemas.enforcement import Subject as SubjectRef
 from schemas.media_signals import MediaSignals
 from schemas.posts import Post
@@ -28,16 +27,14 @@ from worker.engine.across.features import Features
 from worker.engine.across.findings import Findings
 from worker.engine.across.telling import Telling
 from worker.engine.breakers import Breakers, is_grant
-from worker.engine.chain import Chain, Judgement
+from worker.engine.chain import Chain
 from worker.engine.contract import Subject
+from worker.engine.court import Court
 from worker.engine.dead_letters import dead_letter
-from worker.engine.decide import Ruling, decide, rung_of
 from worker.engine.desk import Desk
-from worker.engine.enforce import Case, enforce
 from worker.engine.intake import ACCOUNT_OF, Intake, Rejected
 from worker.engine.ledger import Ledger
 from worker.engine.model_findings import Opinions, Settled, is_opinion
-from worker.engine.outcomes import uncovered_language
 from worker.engine.people.appeals import Appeals
 from worker.engine.people.reports import Reports
 from worker.engine.people.reviews import Reviews
@@ -45,8 +42,8 @@ from worker.engine.precedents import note_edit
 from worker.engine.publishing import Publishing
 from worker.engine.records import Begun, Judged, Record
 from worker.engine.registry import Pack
-from worker.engine.state import LIVE_ACCOUNTS, Account, Accounts, encode_partition
-from worker.engine.statements import Statements, matter_of_subject
+from worker.engine.state import LIVE_ACCOUNTS, Accounts, encode_partition
+from worker.engine.statements import Statements
 from worker.engine.store import MemoryStore, Store
 from worker.engine.subjects import subject_of
 from worker.engine.times import EPOCH
@@ -102,7 +99,6 @@ class PartitionJudge:
         )
         # What stands under "shell" is the streaming shell's own; everything else is the engine's.
         self.partition_record: dict[str, Any] = {"schema_version": 1, "shell": {}}
-        self.failing: dict[str, bool] = {}  # whether each policy's rule failed when it was last asked
         self._chain = Chain(pack.policies, pack.facts)
         self._out = Publishing(
             pack.id,
@@ -117,6 +113,7 @@ class PartitionJudge:
         )
         self._desk = desk
         self._telling = Telling(desk)
+        self._court = Court(desk, self._telling, publish_all)
         self._reports = Reports(desk)
         self._appeals = Appeals(desk)
         self._reviews = Reviews(desk, self._appeals, self._reports, self._telling)
@@ -128,7 +125,6 @@ class PartitionJudge:
         # One for each topic: only within a topic is the order of records the same in a replay.
         cascade = pack.models.cascade
         self._allowances = {} if cascade is None else {topic: cascade.allowance() for topic in ACCOUNT_OF}
-        self._silences: dict[tuple[str, str | None, bool], int] = {}
 
     # -- state ---------------------------------------------------------------------------------------
 
@@ -156,6 +152,11 @@ class PartitionJudge:
             for topic, left in self.partition_record.get("second_model", {}).items():
                 if topic in self._allowances:
                     self._allowances[topic].restore(int(left))
+
+    @property
+    def failing(self) -> Mapping[str, bool]:
+        """Whether each policy's rule failed when it was last asked."""
+        return self._court.failing
 
     def close(self) -> None:
         """Lets go of the partition's store; nothing can be judged any more."""
@@ -222,11 +223,7 @@ class PartitionJudge:
             judged.outputs += self.breakers.asks()
             if each is not None:
                 each(judged)
-        for (topic, lang, has_text), times in self._silences.items():
-            self._tally(self._chain.quiet(lang, has_text), times, judged)
-            if not self.publish_all:
-                judged.count("moderator_decisions_total", topic, "clear", by=times)
-        self._silences.clear()
+        self._court.end_batch(judged)
         self._collect(judged)
         return judged
 
@@ -300,7 +297,7 @@ class PartitionJudge:
         learn(account, measured[0], self.pack.notices)
         self._watching.post(post, *measured, account, now_ms)
         self._telling.post(post, *measured, account, now_ms, judged)
-        self._rule(record, *measured, account, now, post.post_id, judged)
+        self._court.rule(record, *measured, account, now, post.post_id, judged)
         self._opinions.ask(measured[0], key, account, now_ms, judged)
 
     def _account(
@@ -317,7 +314,7 @@ class PartitionJudge:
         cause = f"{model.account_id}@{format_time(model.updated_at)}"
         learn(account, measured[0], self.pack.notices)
         self._telling.profile(model, account, account.clock_us // 1000, judged)
-        self._rule(record, *measured, account, now, cause, judged)
+        self._court.rule(record, *measured, account, now, cause, judged)
 
     def _rights(
         self, record: Record, report: Report, subject: Subject, signals: Signals, judged: Judged
@@ -330,7 +327,7 @@ class PartitionJudge:
             # Whose post it is nobody here can tell: a trusted report of it is looked at like any other.
             subject.report = report.model_copy(update={"trusted": False})
             signals = self.pack.signals.measure([subject])[0]
-        self._rule(record, subject, signals, account, now, report.report_id, judged)
+        self._court.rule(record, subject, signals, account, now, report.report_id, judged)
 
     def _later(self, record: Record, model: Any, judged: Judged) -> None:
         """What is no post and no profile: what people say, what is seen across accounts, what others found."""
@@ -376,93 +373,17 @@ class PartitionJudge:
             else:
                 opinion = self._findings.judge(record, finding, account, now)
             if not isinstance(opinion, Settled):
-                self._tally(opinion.judgements, 1, judged)
-                self._conclude(record, *opinion, account, judged)
+                self._court.tally(opinion.judgements, 1, judged)
+                self._court.conclude(record, *opinion, account, judged)
                 return
             outcome = opinion.outcome
         self._out.settle(record, subject, finding.account_id, outcome, now, judged, account)
-
-    def _rule(
-        self,
-        record: Record,
-        subject: Subject,
-        signals: Signals,
-        account: Account,
-        now: datetime,
-        cause: str,
-        judged: Judged,
-    ) -> None:
-        if self._chain.silent(signals):
-            # Nearly every post ends here: silences are counted by kind, and told apart once per batch.
-            silence = (record.topic, subject.lang, bool(subject.fields))
-            self._silences[silence] = self._silences.get(silence, 0) + 1
-            if not self.publish_all:
-                return
-            judgements = self._chain.quiet(subject.lang, bool(subject.fields))
-            notable = False
-        else:
-            judgements = self._chain.run(subject, signals, now)
-            notable = any(j.notable for j in judgements)
-            self._tally(judgements, 1, judged)
-            for name in signals.failed:
-                judged.count("moderator_signal_failures_total", name)
-        if not notable:
-            target = SubjectRef(type=subject.kind, id=subject.id)
-            uncovered = uncovered_language(subject, judgements)
-            self._out.settle(
-                record, target, subject.account_id, "clear", now, judged, account, uncovered=uncovered
-            )
-            return
-        now_ms = (now - EPOCH) // timedelta(milliseconds=1)
-        ruling = decide(judgements, account.active_strikes(now_ms), account.strikes_by_policy(now_ms))
-        ref = RecordRef(topic=record.topic, partition=record.partition, offset=record.offset)
-        case = Case(subject, ref, cause, now, now_ms, self.pack.id)
-        self._conclude(record, case, ruling, judgements, account, judged)
-
-    def _conclude(
-        self,
-        record: Record,
-        case: Case,
-        ruling: Ruling,
-        judgements: Sequence[Judgement],
-        account: Account,
-        judged: Judged,
-    ) -> None:
-        subject = case.subject
-        protected = self.pack.facts.protected_accounts
-        effects = enforce(case, ruling, account, self.breakers, self.ledger.applied, protected)
-        target = SubjectRef(type=subject.kind, id=subject.id)
-        self._out.settle(
-            record, target, subject.account_id, effects.outcome, case.now, judged, account,
-            judgements=judgements, effects=effects, uncovered=uncovered_language(subject, judgements),
-        )  # fmt: skip
-        if effects.actions:
-            judged.acted.append(record.timestamp)
-        self._out.publish(effects, judged, matter_of_subject(subject))
-        self._telling.enforced(effects, account, case.now_ms, judged)
-        if ruling.at_risk and account.may_support(case.now_ms):
-            self._out.support(case, ruling.at_risk[0], judged)
 
     def _erase(self, account_id: str, now_ms: int, judged: Judged) -> None:
         for item_id in (*self.accounts.get(account_id).items, *self._appeals.open_items(account_id)):
             self._out.close(item_id, "account-deleted", judged)
         self.ledger.erase(account_id, now_ms)
         self.accounts.erase(account_id)
-
-    def _tally(self, judgements: Sequence[Judgement], times: int, judged: Judged) -> None:
-        for judgement in judgements:
-            policy = judgement.loaded.policy
-            judged.count("moderator_verdicts_total", policy.id, policy.status, judgement.outcome, by=times)
-            if judgement.outcome == "failed":
-                judged.count("moderator_rule_failures_total", policy.id, by=times)
-                self.failing[policy.id] = True
-            elif judgement.asked:
-                self.failing[policy.id] = False
-            if judgement.uncovered:
-                judged.count("moderator_uncovered_language_total", policy.id, by=times)
-            if policy.status == "shadow" and judgement.outcome == "violation":
-                for action in rung_of(judgement, 0).actions:
-                    judged.count("moderator_shadow_actions_total", policy.id, action.kind, by=times)
 
     def _collect(self, judged: Judged) -> None:
         judged.state.update(self.accounts.flush())

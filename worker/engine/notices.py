@@ -140,7 +140,14 @@ def appeal_notice(
     """
     chosen, own = _chosen(texts, lang)
     consequence = None
-    values = {"days": str(APPEAL_DAYS), "policy": "", "clause": "", "consequence": "", "ended": "", "strikes": ""}
+    values = {
+        "days": str(APPEAL_DAYS),
+        "policy": "",
+        "clause": "",
+        "consequence": "",
+        "ended": "",
+        "strikes": "",
+    }
     if action is not None:
         consequence = consequence_of(action, own)
         ended = _ended(action, still, own)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from schemas.accounts import AccountRecord
-from schemas.base import MAX_TEXT
+from schemas.base import MAX_ID, MAX_TEXT
 from schemas.posts import Post
 from schemas.reports import Report
 from worker.engine.contract import Subject
@@ -77,6 +77,8 @@ def report_subject(report: Report) -> Subject | None:
     rights = report.rights
     if rights is None or rights.basis is None or report.subject.type != "post":
         return None
+    if len(report.subject.id) > MAX_ID:
+        return None  # no post has such an id: a person looks
     return Subject("post", report.subject.id, report.account_id, {}, report=report)
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import NamedTuple, Protocol
 
 from schemas.posts import Post
 from worker.engine.behaviour import COLUMN, DISTINCT, STUFFED, Behaviour, Deed
-from worker.engine.chain import Chain
+from worker.engine.chain import Chain, Judgement
 from worker.engine.contract import Subject
+from worker.engine.decide import Ruling
 from worker.engine.limits import MANY, Also, Limit
 from worker.engine.registry import Pack
 from worker.engine.state import Account
@@ -19,8 +23,11 @@ from worker.signals.measured import MeasuredSignals
 from worker.signals.view import Hit
 
 FIELD = "account"
-_MINUTE = timedelta(minutes=1)
 _DAY = timedelta(days=1)
+_DAY_MINUTES = 24 * 60
+_OF_ACCOUNTS = frozenset(
+    ("behaviour", "author", "surface", "link")
+)  # kinds of signals that are not about words
 _MOST = 400  # names of one kind in one post that are looked at
 _NOTHING: tuple[str, ...] = ()
 _PLAIN = Deed((1, *[0] * (len(COLUMN) - 1)), (_NOTHING,) * 4)
@@ -58,6 +65,10 @@ class Watching:
         )
         self._least = min((limit.at_least for limit in self._by_post), default=0)
         self._by_number = tuple(limit for limit in self.limits if limit.counter in MANY)
+        # The same without those for new accounts: what most accounts are asked.
+        self._new = max((one.new_account_days or 0 for one in self.limits), default=0)
+        self._settled_by_post = tuple(one for one in self._by_post if one.new_account_days is None)
+        self._settled_by_number = tuple(one for one in self._by_number if one.new_account_days is None)
         self._marked = tuple((frozenset(one.signals), one) for one in self.limits if one.counter == "marked")
         self._marks: frozenset[str] = frozenset().union(*(signals for signals, _ in self._marked))
 
@@ -66,7 +77,7 @@ class Watching:
     ) -> None:
         """Counts a post that is judged for the first time, and learns what it exceeds."""
         # By the post's own time: late posts and those of a clock that ran ahead count where they belong.
-        minute = (post.created_at - EPOCH) // _MINUTE
+        minute = _minute(post)
         behaviour = account.behaviour
         deed = deed_of(post, signals)
         new = post.edit_of is None  # an edit is no new post
@@ -79,9 +90,13 @@ class Watching:
         posts = behaviour.posts()
         if posts < self._least and deed.few:
             return  # nearly all: nobody has to look any closer
-        asked = [one for one in self._by_post if one.at_least <= posts] if posts >= self._least else []
+        new_account = _is_new(post, self._new)
+        asked: list[Limit] = []
+        if posts >= self._least:
+            limits = self._by_post if new_account else self._settled_by_post
+            asked += limits[: bisect_right(limits, posts, key=_at_least)]
         if not deed.few:
-            asked += self._by_number
+            asked += self._by_number if new_account else self._settled_by_number
         reached = [one for one in self.read(asked, post, deed, signals, behaviour, minute) if one.reached]
         if reached:
             if not signals.is_close:
@@ -98,7 +113,7 @@ class Watching:
 
     def counters(self, post: Post, signals: MeasuredSignals, account: Account) -> list[Reading]:
         """Every limit that a post, once counted, adds to, with its figure: what `moderator explain` shows."""
-        minute = (post.created_at - EPOCH) // _MINUTE
+        minute = _minute(post)
         deed = deed_of(post, signals)
         return list(self.read(self.limits, post, deed, signals, account.behaviour, minute))
 
@@ -127,6 +142,28 @@ class Watching:
                 and all(_holds(one, behaviour, deed, minute, window, alike) for one in limit.also)
             )
             yield Reading(limit, found, reached)
+
+
+def _minute(post: Post) -> int:
+    since = post.created_at - EPOCH
+    return since.days * 1440 + since.seconds // 60
+
+
+def ask_once(ruling: Ruling, behaviour: Behaviour, minute: int) -> Ruling:
+    """The ruling less the doubts about nothing but how much an account does, if a person was asked that within a day.
+
+    A station that sends every hour reaches the same limit with each post; one question to a person is enough.
+    """
+    doubts: list[Judgement] = []
+    for doubt in ruling.doubts:
+        kinds = {hit.signal.partition(".")[0] for hit in doubt.evidence}
+        if "behaviour" in kinds and kinds <= _OF_ACCOUNTS | {doubt.loaded.policy.id}:
+            name = f"?{doubt.loaded.policy.id}"
+            if behaviour.marked(name, minute + _DAY_MINUTES, 2 * _DAY_MINUTES):
+                continue
+            behaviour.mark(name, minute)
+        doubts.append(doubt)
+    return ruling if len(doubts) == len(ruling.doubts) else replace(ruling, doubts=tuple(doubts))
 
 
 def _counts_for(limit: Limit, deed: Deed, signals: MeasuredSignals) -> bool:
@@ -181,6 +218,9 @@ def _holds(
         return found >= also.at_least
     assert also.share is not None
     return found >= also.share * behaviour.count(COLUMN["posts"], minute, window)
+
+
+_at_least = attrgetter("at_least")
 
 
 def _is_new(post: Post, days: int) -> bool:

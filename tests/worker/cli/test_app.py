@@ -32,6 +32,10 @@ COMMANDS = [
     ["dead-letters", "list"],
     ["statements", "export"],
     ["reverse"],
+    ["breakers", "list"],
+    ["breakers", "release"],
+    ["breakers", "discard"],
+    ["simulate"],
     ["demo"],
     ["bench"],
 ]

@@ -392,3 +392,10 @@ def test_an_answer_that_makes_no_sense_leases_nothing(plain: Policy, feature: st
     assert not cluster.breakers[3].grant(
         Finding.model_validate_json(json.dumps({**ask, "observed_at": "2024-10-04T00:00:00Z"}))
     )
+
+
+def test_what_was_written_before_there_were_leases_is_left_out(policy: Policy) -> None:
+    breakers = Breakers([policy])
+    breakers.restore([[20_000, "violence", "remove", 5]])
+    assert breakers.to_json() == []
+    assert breakers.allow(policy, "remove", TODAY)

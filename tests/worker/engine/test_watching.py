@@ -179,3 +179,25 @@ def test_a_limit_that_cannot_be_kept_is_refused(wrong: dict[str, Any], reason: s
 
 def test_every_counter_has_a_meaning() -> None:
     assert set(COUNTERS) == set(MEANINGS)
+
+
+@pytest.mark.parametrize("restored", [False, True])
+def test_a_person_is_asked_once_a_day_about_how_much_an_account_does(pack: Pack, restored: bool) -> None:
+    # Hourly readings in the same words reach the same limit with every one of them.
+    text = "Gauge at the old bridge: water level {} centimetres, slightly rising since the last reading"
+    followed = {"created_at": "2015-01-01T00:00:00Z", "followers": 5000}
+    judge = PartitionJudge(pack, 0)
+    state: dict[bytes, bytes | None] = {}
+    asked: list[int] = []
+    feed = Feed()
+    for number in range(96):
+        if restored and number % 7 == 0:
+            judge = PartitionJudge(pack, 0)
+            for key, stored in state.items():
+                judge.restore(key, stored)
+        value = post(text.format(number), f"p{number}", when=at(0.5 * number)) | {"author": followed}
+        judged = judge.judge([feed.record("posts", value)])
+        state.update(judged.state)
+        asked += [number] * len(outputs(judged, "review.queue"))
+    assert len(asked) == 2
+    assert asked[1] - asked[0] >= 46

@@ -110,3 +110,66 @@ def test_a_return_on_the_same_device_is_met_with_a_check(story: Story) -> None:
     (action,) = story.values("enforcement.suspend")
     assert (action["account_id"], action["mode"]) == ("new", "verify")
     assert action["policy"] == "enforcement-circumvention"
+
+
+def test_mourners_who_reach_nobody_but_followers_are_left_alone(story: Story) -> None:
+    # Without a tag, too, the old accounts among them are told in part: else the new ones would look like all there are.
+    _crowd(
+        story,
+        "Rest in peace to the greatest goalkeeper this city ever had, thank you for every save",
+        200,
+        0.15,
+    )
+    assert _untouched(story)
+
+
+@pytest.mark.parametrize("tags", [(), ("mediaclass",)])
+def test_a_class_of_new_accounts_shows_ten_posts_to_a_person(story: Story, tags: tuple[str, ...]) -> None:
+    text = "Hello world, this is my first post for the media studies class of Ms Hartmann, nice to meet you"
+    for number in range(26):
+        story.post(f"c{number}", text, when=seconds(number * 25), profile=fresh(), hashtags=list(tags))
+    assert not story.acted("remove") | story.acted("label") | story.acted("suspend")
+    assert len(story.looked_at()) <= 10
+
+
+def test_what_reaches_nobody_is_never_limited(story: Story) -> None:
+    text = "I have joined the harbour library reading club and my goal is twenty books until September"
+    for number in range(60):
+        story.post(f"w{number}", text, when=seconds(number * 40), profile=fresh())
+    assert not story.acted("remove") | story.acted("label") | story.acted("suspend")
+    assert len(story.looked_at()) <= 10
+
+
+def test_an_app_that_writes_for_its_users_shows_three_posts_a_day(story: Story) -> None:
+    # Fifty minutes: the cap holds over the borders of the windows of a quarter of an hour, too.
+    for number in range(100):
+        profile = fresh() if number % 10 < 3 else settled()
+        text = f"I just ran {number} km with Stridely along the harbour, my best run of this year so far"
+        link = f"https://stridely.example/run/{number}"
+        story.post(f"a{number}", text, when=seconds(number * 30), profile=profile, urls=[link])
+    assert not story.acted("remove") | story.acted("label")
+    assert 0 < len(story.looked_at()) <= 3
+
+
+def test_a_computer_of_a_library_is_never_cleared(story: Story) -> None:
+    chance = random.Random(5)
+    for number in range(14):
+        text = " ".join(chance.choice(HEADLINE.split()) for _ in range(8))
+        story.post(f"l{number}", text, when=seconds(number * 1800), profile=fresh(), client={"device": "d:l"})
+    assert not story.acted("remove") | story.acted("label") | story.acted("suspend")
+
+
+def test_a_few_posts_a_day_with_one_link_are_looked_at(story: Story) -> None:
+    for number in range(24):
+        when = seconds(number * 6 * 3600)
+        profile = {"created_at": when, "followers": 1}
+        story.post(f"s{number}", f"{TEXT} {number}", when=when, profile=profile, urls=[LINK])
+    assert story.looked_at()
+
+
+def test_old_accounts_that_nobody_follows_are_looked_at(story: Story) -> None:
+    for number in range(30):
+        profile = settled(followers=number % 12)
+        story.post(f"o{number}", TEXT, when=seconds(number * 40), profile=profile, urls=[LINK])
+    assert story.looked_at()
+    assert not story.acted("remove") | story.acted("label")

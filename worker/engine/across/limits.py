@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 REMEMBERED_SIGHTINGS = 64
 LONGEST_MINUTES = 7 * 24 * 60
 LONGEST_DAYS = 90
+SAMPLED = 8  # of so many accounts at most one is told; no observation stands for more
 
 Share = Annotated[float, Field(ge=0.0, le=1.0, strict=True)]
 Shared = Literal["text", "domain", "device"]

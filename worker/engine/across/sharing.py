@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from schemas.base import EvidenceItem, PolicyId, encode
 from schemas.coordination import Finding, Observation
-from worker.engine.across.limits import LONGEST_DAYS, Coordination, Returns
+from worker.engine.across.limits import LONGEST_DAYS, SAMPLED, Coordination, Returns
 from worker.engine.across.shelf import Shelf
 from worker.engine.across.sightings import Sighting, Sightings
 from worker.engine.desk import Desk
@@ -270,7 +270,7 @@ def _sighting(observation: Observation, now: int) -> Sighting:
         int(observation.simhash, 16) if observation.simhash else 0,
         observation.standing,
         observation.domain,
-        max(1, observation.stands_for),
+        min(SAMPLED, max(1, observation.stands_for)),
         None if since is None else (since - EPOCH) // _MS,
         observation.reaching,
     )

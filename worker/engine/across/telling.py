@@ -18,6 +18,7 @@ from schemas.base import format_time
 from schemas.coordination import Observation
 from schemas.enforcement import Enforcement
 from schemas.posts import Client, Media, Post, Profile
+from worker.engine.across.limits import SAMPLED
 from worker.engine.contract import Subject
 from worker.engine.desk import Desk
 from worker.engine.enforce import Effects
@@ -332,7 +333,7 @@ def _weight(
     if standing == "fresh" or linked:
         return 1
     if not reaching and not (reply and text_print.words >= LONG_REPLY):
-        share = 8
+        share = SAMPLED
     elif standing != "settled":
         share = 1
     else:

@@ -116,7 +116,9 @@ class Appeals:
         self._desk.out.close(item_id, review.review_id, judged)
         self._end(kept, appeal_id, "overturned", review, now, judged)
 
-    def kept_from(self, item: QueueItem, contested: Kept, review: Review, now: datetime, judged: Judged) -> None:
+    def kept_from(
+        self, item: QueueItem, contested: Kept, review: Review, now: datetime, judged: Judged
+    ) -> None:
         """Tells that who decided first may not decide an appeal: it stays open for somebody else."""
         if item.appeal_id is not None:
             self._desk.out.appeal(
@@ -161,8 +163,7 @@ class Appeals:
         now_ms = _milliseconds(now)
         on = (self._desk.ledger.action(s.action_id) for s in account.strikes if s.expires > now_ms)
         return any(
-            kept is not None
-            and (kept.action.record, kept.action.policy) == (action.record, action.policy)
+            kept is not None and (kept.action.record, kept.action.policy) == (action.record, action.policy)
             for kept in on
         )
 

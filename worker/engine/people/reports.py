@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
-from schemas.base import PolicyId
+from schemas.base import MAX_ID, PolicyId
 from schemas.coordination import Finding
 from schemas.enforcement import Enforcement, RecordRef, Strikes
 from schemas.enforcement import Subject as SubjectRef
@@ -312,9 +312,11 @@ def _note(account: Account, reporter: str, report: Report, time: int) -> bool:
 
 
 def _post_of(subject: SubjectRef) -> str | None:
-    if subject.type == "post":
-        return subject.id
-    return subject.id.rpartition("/")[0] or None if subject.type == "media" else None
+    """The post that a subject is or belongs to; None where its id can be no post's."""
+    if subject.type not in {"post", "media"}:
+        return None
+    post_id = subject.id if subject.type == "post" else subject.id.rpartition("/")[0]
+    return post_id if 0 < len(post_id) <= MAX_ID else None
 
 
 def _covers(known: Any, subject: SubjectRef, post_id: str | None) -> bool:

@@ -9,17 +9,17 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from schemas.enforcement import Enforcement, EvidenceItem, RecordRef, Strikes
+from schemas.enforcement import Enforcement, RecordRef, Strikes
 from schemas.enforcement import Subject as SubjectRef
 from schemas.queue import QueueItem
 from schemas.reviews import Review, ReviewAction
 from worker.engine.across.telling import Telling
-from worker.engine.decide import mode_strength
 from worker.engine.desk import Desk
-from worker.engine.enforce import Effects
+from worker.engine.enforce import Effects, strikes_about
 from worker.engine.ids import action_id
 from worker.engine.ledger import Kept
 from worker.engine.people.appeals import Appeals, appeal_item
+from worker.engine.people.initiative import is_complete, is_in_force, is_meant, wanted_action
 from worker.engine.people.reports import Decided, Reports
 from worker.engine.people.undoing import Undoing
 from worker.engine.policy import Policy
@@ -30,12 +30,6 @@ from worker.engine.statements import matter_of_item
 from worker.engine.times import EPOCH, LAST
 
 STRIKE_DAYS = 90  # of a policy that the pack has lost: what `policy.toml` means when it says nothing
-_EVIDENCE = EvidenceItem(signal="review", field="record", score=1.0, detail="decided by a moderator")
-_TARGETS = {
-    "suspend": {"account"},
-    "remove": {"post", "media", "profile_field"},
-    "label": {"post", "media", "profile_field", "account"},
-}
 
 
 class _Case(NamedTuple):
@@ -114,10 +108,13 @@ class Reviews:
         reason = "done"
         if item.proposed is None:
             reason = "no_proposal"
-        elif self._stands(case, item.proposed):
+        elif is_in_force(case.account, item.proposed, case.now_ms):
             reason = "in_force"
         else:
-            self._apply(case, self._proposed(case, item.proposed), effects)
+            proposed = self._proposed(case, item.proposed)
+            # What was held back is proposed with what is left of its record's strike; of all else nobody knew what came.
+            whole = item.reason in {"report", "uncertain"} and proposed.kind != "suspend"
+            self._apply(case, _net(case, proposed) if whole else proposed, effects)
         self._remember(case, item.subject, "uphold")
         if item.proposed is not None and item.proposed.subject != item.subject:
             self._remember(case, item.proposed.subject, "uphold")
@@ -192,7 +189,7 @@ class Reviews:
         if action.operation == "reverse":
             self._reverse(case, action)
             return
-        if subject is None or not self._complete(case, action, subject):
+        if subject is None or not is_complete(review, action, subject, case.now):
             self._refuse(case, "incomplete", subject)
             return
         policy = self._policies.get(action.policy or "")
@@ -203,7 +200,7 @@ class Reviews:
         if review.item_id is not None and (item is None or item.account_id != review.account_id):
             self._refuse(case, "unknown_item", subject)
             return
-        wanted = self._wanted(case, action, subject, policy)
+        wanted = wanted_action(review, action, subject, policy, self._desk.pack.id, case.now, case.ref)
         if wanted.action_id in self._desk.ledger.applied:
             self._settle(case, subject, "duplicate", "duplicate")
             return
@@ -211,8 +208,8 @@ class Reviews:
             case = self._introduced(case)
         effects = Effects()
         reason = "in_force"
-        if not self._stands(case, wanted):
-            self._apply(case, wanted, effects)
+        if not is_in_force(case.account, wanted, case.now_ms):
+            self._apply(case, _net(case, wanted), effects)
             reason = "done"
         self._remember(case, subject, "act")
         self._settle(case, subject, "violation", reason, effects)
@@ -230,49 +227,6 @@ class Reviews:
         account.hears(f"review:{case.review.review_id}", case.now_ms)
         return case._replace(account=account)
 
-    def _complete(self, case: _Case, action: ReviewAction, subject: SubjectRef) -> bool:
-        """Whether it says what is to be done to what, and the latter can be the account's."""
-        if (action.kind == "label") != (action.label is not None):
-            return False
-        if (action.kind == "suspend") != (action.mode is not None):
-            return False
-        if action.expires_at is not None and action.expires_at <= case.now:
-            return False
-        if subject.type not in _TARGETS[action.kind]:
-            return False
-        return _may_own(case.review.account_id, subject)
-
-    def _wanted(self, case: _Case, action: ReviewAction, subject: SubjectRef, policy: Policy) -> Enforcement:
-        rung = policy.first_rung(action.kind)
-        weight = int(action.kind != "label") if rung is None else rung.strikes
-        ids = (action.kind, "apply", subject.type, subject.id, policy.id, policy.version)
-        post_id = None
-        if subject.type in {"post", "media"}:
-            post_id = subject.id if subject.type == "post" else subject.id.rpartition("/")[0]
-        return Enforcement(
-            schema_version=1,
-            action_id=action_id(*ids, case.review.review_id),
-            operation="apply",
-            kind=action.kind,
-            subject=subject,
-            account_id=case.review.account_id,
-            post_id=post_id,
-            label=action.label,
-            mode=action.mode,
-            expires_at=action.expires_at,
-            policy=policy.id,
-            policy_version=policy.version,
-            pack=self._desk.pack.id,
-            clause=policy.clause,
-            score=1.0,
-            evidence=(_EVIDENCE,),
-            strikes=Strikes(added=weight, active=0),
-            source="human",
-            reverses=None,
-            decided_at=case.now,
-            record=case.ref,
-        )
-
     def _reverse(self, case: _Case, action: ReviewAction) -> None:
         """Undoes the one action that is named, or all of the kind that stand on the subject."""
         ledger, review = self._desk.ledger, case.review
@@ -282,7 +236,7 @@ class Reviews:
             found = [] if kept is None or kept.action.account_id != review.account_id else [kept]
         else:
             found = list(ledger.actions_of(review.account_id))
-        found = [kept for kept in found if kept.stands(case.now_ms) and _meant(kept.action, action, review)]
+        found = [kept for kept in found if kept.stands(case.now_ms) and is_meant(kept.action, action, review)]
         if not found:
             self._refuse(case, "nothing_to_reverse", review.subject)
             return
@@ -316,21 +270,6 @@ class Reviews:
             ),
             case.now_ms,
         )
-
-    def _stands(self, case: _Case, wanted: Enforcement) -> bool:
-        """Whether as much is in force already."""
-        end = _milliseconds(wanted.expires_at)
-        for known in case.account.actions:
-            same = (known.kind, known.subject_type, known.subject_id)
-            if same != (wanted.kind, wanted.subject.type, wanted.subject.id) or not known.stands(case.now_ms):
-                continue
-            if wanted.kind == "label" and known.detail != wanted.label:
-                continue
-            if mode_strength(wanted.mode) > mode_strength(known.detail):
-                continue
-            if known.expires is None or (end is not None and end <= known.expires):
-                return True
-        return False
 
     def _undo(
         self,
@@ -386,24 +325,10 @@ class Reviews:
         return review.subject or SubjectRef(type="account", id=review.account_id)
 
 
-def _may_own(account_id: str, subject: SubjectRef) -> bool:
-    """Whether a subject can be the account's; whose post it is its id does not tell."""
-    if subject.type == "account":
-        return subject.id == account_id
-    if subject.type == "profile_field":
-        return subject.id.startswith(f"{account_id}/")
-    return True
-
-
-def _meant(known: Enforcement, action: ReviewAction, review: Review) -> bool:
-    """Whether an action is one of those that a moderator wants undone."""
-    return (
-        known.kind == action.kind
-        and review.subject in {None, known.subject}
-        and action.label in {None, known.label}
-        and action.mode in {None, known.mode}
-        and action.policy in {None, known.policy}
-    )
+def _net(case: _Case, action: Enforcement) -> Enforcement:
+    """The action with what its strike weighs beyond those that count for the post already: no post is counted twice."""
+    weight = max(0, action.strikes.added - strikes_about(case.account, action.post_id, case.now_ms))
+    return action.model_copy(update={"strikes": action.strikes.model_copy(update={"added": weight})})
 
 
 def _milliseconds(time: datetime | None) -> int | None:

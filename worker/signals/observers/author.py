@@ -11,6 +11,8 @@ from worker.signals.view import Hit
 
 NEW = timedelta(days=7)  # before the record's own time
 FEW_FOLLOWERS = 20
+KNOWN = timedelta(days=365)
+MANY_FOLLOWERS = 1_000
 
 MEANINGS = {
     "author.new": f"The account was less than {NEW.days} days old.",
@@ -18,6 +20,7 @@ MEANINGS = {
     "author.parody": "The account says that it is a parody, fan or commentary account.",
     "author.public-interest": "The public has an interest in what the account posts.",
     "author.few-followers": f"The account has fewer than {FEW_FOLLOWERS} followers.",
+    "author.followed": f"The account is at least {KNOWN.days} days old and has {MANY_FOLLOWERS} followers or more.",
     "author.age-restricted": "Only adults see the account.",
     "author.marks-sensitive": "The account marks all its media as sensitive.",
 }
@@ -52,9 +55,13 @@ class AuthorObserver(PlainObserver):
         record = subject.post.created_at if subject.post is not None else None
         if subject.account is not None:
             record = subject.account.updated_at
-        # A clock that runs ahead upstream makes an account younger than its post: that is new as well.
-        if record is not None and author.created_at is not None and record - author.created_at < NEW:
-            hits.append(Hit("author.new", f"{path}.created_at", None, None))
+        if record is not None and author.created_at is not None:
+            age = record - author.created_at
+            # A clock that runs ahead upstream makes an account younger than its post: that is new as well.
+            if age < NEW:
+                hits.append(Hit("author.new", f"{path}.created_at", None, None))
+            elif age >= KNOWN and followers is not None and followers >= MANY_FOLLOWERS:
+                hits.append(Hit("author.followed", f"{path}.followers", None, None))
         return hits
 
 

@@ -146,3 +146,16 @@ def test_a_row_that_cannot_work_is_refused(wrong: dict[str, object]) -> None:
 def test_a_return_among_others_is_never_surer_than_alone() -> None:
     with pytest.raises(ValidationError, match="among"):
         Returns.model_validate({"feature": "device", "accounts": 3, "score": 0.5, "among": 0.6})
+
+
+def test_what_may_follow_is_counted_for_each_window_whatever_the_order() -> None:
+    entry = Sightings()
+    taken = [entry.spend("p/0", bucket, 3) for _ in range(10) for bucket in (7, 8)]
+    assert sum(taken) == 6  # one cluster reaches over the border of two windows
+    entry = Sightings.from_bytes(entry.to_bytes())
+    assert not entry.spend("p/0", 7, 3)
+    assert [entry.spend("p/0", bucket, 3) for bucket in (9, 10, 11)] == [True] * 3
+    assert not entry.spend("p/0", 7, 3)  # forgotten, and so nothing is left of it
+    assert entry.spend("p/0", 1 << 40, 3)  # a clock from the far future takes one place only
+    assert entry.spend("p/0", 10, 3)
+    assert len(entry.spent["p/0"]) == 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -190,7 +191,12 @@ def test_who_decided_first_does_not_decide_the_appeal(story: Story) -> None:
         assert story.outcome() == ("refused", "first_decider")
         assert story.actions == []
         assert story.items == []
-        assert story.notices == []
+        (notice,) = story.said("notices")
+        assert (notice["kind"], notice["action_id"]) == ("appeal_refused", applied["action_id"])
+        assert "still open" in notice["body"]
+    assert (
+        len({json.loads(one.value or b"")["notice_id"] for one in story.all if one.topic == "notices"}) == 4
+    )
     assert story.judge.ledger.item(item["item_id"]) is not None
     story.review("overturn", "v9", appeal_id="a1", by="mod:2", when=at(4))
     assert len(story.actions) == 1
@@ -397,3 +403,54 @@ def test_everything_that_is_counted_is_declared(story: Story, pack: Pack) -> Non
     assert metrics.value("moderator_reviews_total", "dismiss", "unknown_item") == 1
     labels = {"policy": "violence", "le": "3600.0"}
     assert registry.get_sample_value("moderator_appeal_decision_seconds_bucket", labels) == 1
+
+
+def test_a_timer_that_ran_before_an_earlier_decision_is_read_ends_an_action_once(story: Story) -> None:
+    for number in range(3):
+        actions = story.post("zap", str(number)).actions
+    limited = next(action for action in actions if action["kind"] == "suspend")
+    story.appeal(limited["action_id"], when=at(2))
+    (ended,) = story.pass_time(at(13)).actions
+    story.restart().review("overturn", appeal_id="a1", when=at(5))
+    assert story.actions == []
+    assert story.notices == ["appeal_outcome"]
+    published = [one for one in story.all if one.topic == "enforcement.suspend" and one.value]
+    assert sum(ended["action_id"].encode() in (one.value or b"") for one in published) == 1
+    story.review(
+        "act", "v2", subject=ACCOUNT, action={**SUSPEND, "operation": "reverse", "mode": "read_only"}
+    )
+    assert story.outcome() == ("refused", "nothing_to_reverse")
+
+
+def test_only_where_no_strike_is_left_the_account_is_told_so(story: Story) -> None:
+    ids = {action["kind"]: action["action_id"] for action in story.post("zonk").actions}
+    said = []
+    for number, kind in enumerate(("suspend", "remove")):
+        story.appeal(ids[kind], f"a{number}", when=at(2))
+        story.restart().review("overturn", f"v{number}", appeal_id=f"a{number}", when=at(5))
+        said.append([one["body"] for one in story.said("notices") if one["kind"] == "appeal_outcome"][-1])
+        assert ("No strike counts" in said[-1]) == (story.strikes() == 0)
+    assert ["No strike counts" in body for body in said] == [False, True]
+
+
+def test_an_edit_after_a_won_appeal_is_no_way_around_the_rule(story: Story) -> None:
+    story.appeal(removed(story))
+    story.review("overturn", appeal_id="a1", when=at(3))
+    story.restart().post("zap", when=at(4), edit_of="1")
+    assert story.actions == []
+    (item,) = story.items
+    assert (item["reason"], item["subject"], item["proposed"]["kind"]) == ("uncertain", POST, "remove")
+    (again,) = story.review("uphold", "v2", item_id=item["item_id"], when=at(5)).actions
+    assert (again["source"], again["strikes"]["added"]) == ("human", 1)
+    story.post("zap", when=at(6), edit_of="1")
+    assert (story.actions, story.items) == ([], [])
+
+
+def test_the_suspension_of_a_known_person_waits_beside_the_removal(story: Story) -> None:
+    story.judge.accounts.get("u1").traits.update(verified=True, public_interest=True)
+    (removal,) = story.post("zonk").actions
+    assert removal["kind"] == "remove"
+    (item,) = story.items
+    assert (item["proposed"]["kind"], item["subject"], item["closed_by"]) == ("suspend", ACCOUNT, None)
+    (suspended,) = story.restart().review("uphold", item_id=item["item_id"]).actions
+    assert (suspended["kind"], suspended["strikes"]) == ("suspend", {"added": 0, "active": 2})

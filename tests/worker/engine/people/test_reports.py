@@ -8,21 +8,28 @@ from typing import Any
 import pytest
 
 from schemas.base import parse_time
-from tests.worker.engine.helpers import at
+from tests.worker.engine.helpers import CACHE, PACK, at
 from tests.worker.engine.people.helpers import Story, days
 from worker.engine.across.reporters import REMEMBERED_OBSERVATIONS, ReporterRecord, reporter_name
+from worker.engine.people.filed import BRIGADE_PRIORITY
 from worker.engine.people.reports import (
     BRIGADE_ACCOUNT,
     BRIGADE_MINUTES,
-    BRIGADE_PRIORITY,
     BRIGADE_SUBJECT,
     REMEMBERED_REPORTERS,
 )
-from worker.engine.registry import Pack
+from worker.engine.precedents import REMEMBERED_EDITS
+from worker.engine.registry import Pack, load_pack
 from worker.engine.state import REMEMBERED_ITEMS
 
+CARE = PACK.parent / "care"
 POST = {"type": "post", "id": "1"}
 MANY = "many reports in a short time, counted as one"
+
+
+@pytest.fixture(scope="module")
+def care() -> Pack:
+    return load_pack(CARE, cache_dir=CACHE)
 
 
 def settle(story: Story, number: int, reporter: str, outcome: str) -> None:
@@ -320,3 +327,66 @@ def test_a_finding_about_a_closed_item_moves_nothing(story: Story) -> None:
     story.review("dismiss", "v9", item_id=item_id, when=at(5))
     story.tell("findings", {**finding, "score": 0.9})
     assert story.judged.outputs == []
+
+
+def test_an_edited_post_is_looked_at_again(story: Story) -> None:
+    (item,) = story.post("a blip").items
+    story.review("dismiss", item_id=item["item_id"], when=at(1))
+    story.report("r1", when=at(2))
+    assert story.items == []
+    story.post("something worse", when=at(3), edit_of="1")
+    story.restart().report("r2", when=at(4))
+    (item,) = story.items
+    story.review("dismiss", "v2", item_id=item["item_id"], when=at(5))
+    story.report("r3", when=at(6))
+    assert story.items == []
+
+
+def test_so_many_edits_are_remembered_and_none_without_a_decision(story: Story) -> None:
+    story.post("fine").post("finer", when=at(1), edit_of="1")
+    assert "edits" not in story.judge.accounts.get("u1").traits
+    (item,) = story.post("a blip", "2", when=at(1)).items
+    story.review("dismiss", item_id=item["item_id"], when=at(1))
+    for number in range(REMEMBERED_EDITS + 3):
+        story.post("fine", f"p{number}", when=at(2, seconds=number), edit_of=f"p{number}")
+    assert len(story.judge.accounts.get("u1").traits["edits"]) == REMEMBERED_EDITS
+
+
+def test_nothing_is_proposed_against_whom_a_report_may_mean_to_help(care: Pack) -> None:
+    story = Story(care)
+    for subject in (("post", "1"), ("account", "u1")):
+        (item,) = story.report(subject=subject, reason="suicide-self-harm").items
+        assert (item["proposed"], item["policy"]) == (None, "suicide-self-harm")
+        # And a second voice takes nothing of its urgency.
+        story.report("r2", subject=subject, reason="illegal-goods")
+        assert [again["policy"] for again in story.items] in ([], ["suicide-self-harm"])
+        story.review("uphold", f"v-{subject[0]}", item_id=item["item_id"], when=at(2))
+        assert (story.actions, story.strikes()) == ([], 0)
+
+
+def test_nothing_is_proposed_against_whom_is_known_to_be_at_risk(care: Pack) -> None:
+    story = Story(care)
+    (item,) = story.post("sorrowword").items
+    assert item["reason"] == "at_risk"
+    (reported,) = story.report("r1", reason="illegal-goods").items
+    assert reported["proposed"] is None
+    (other,) = story.report("r2", reason="illegal-goods", subject=("post", "2")).items
+    assert other["proposed"]["kind"] == "remove"
+    # Others are protected even from somebody who is at risk.
+    (account,) = story.report("r3", reason="violent-extremism", subject=("account", "u1")).items
+    assert account["proposed"]["kind"] == "suspend"
+
+
+@pytest.mark.parametrize(
+    ("kind", "subject"), [("post", "9" * 513), ("media", f"{'9' * 513}/m"), ("media", "m")]
+)
+@pytest.mark.parametrize(
+    "rights", [None, {"owner": "o", "work": "w", "basis": "copyright", "good_faith": True}]
+)
+def test_a_report_of_what_can_be_no_post_is_still_looked_at(
+    story: Story, kind: str, subject: str, rights: dict[str, Any] | None
+) -> None:
+    for number in range(2):
+        story.report(f"r{number}", subject=(kind, subject), rights=rights, when=at(1 + number))
+        assert story.outcome() == ("review", None)
+    assert story.judge.accounts.get("u1").items

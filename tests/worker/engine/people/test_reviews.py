@@ -338,3 +338,41 @@ def test_strikes_by_moderators_count_for_the_ladder(story: Story) -> None:
         story.review("act", f"v{number}", subject=subject, action=REMOVE)
     kinds = [action["kind"] for action in story.post("zap", "3", when=at(2)).actions]
     assert kinds == ["remove", "suspend"]
+
+
+def test_one_post_is_counted_once_whoever_finds_it_in_how_many_ways(story: Story) -> None:
+    reported = story.report(reason="illegal-goods").items[0]["item_id"]
+    assert story.judge.ledger.item(reported).proposed.strikes.added == 1  # type: ignore[union-attr]  # it was made
+    story.post("zap")
+    label = {"operation": "apply", "kind": "label", "label": "misleading", "policy": "violence"}
+    story.review("act", "v2", subject=POST, action=label, when=at(2))
+    story.restart().review("act", "v3", subject={"type": "media", "id": "1/m"}, action=REMOVE, when=at(3))
+    assert story.actions[0]["strikes"] == {"added": 0, "active": 1}
+    story.post("zap", "2", when=at(4))
+    assert story.strikes() == 2
+    assert story.balance() == 2
+
+
+def test_a_strike_of_a_report_is_counted_once_with_what_came_meanwhile(story: Story) -> None:
+    (item,) = story.report(reason="illegal-goods").items
+    story.review("act", subject=POST, action=REMOVE, when=at(2))
+    assert story.actions[0]["strikes"]["added"] == 1
+    story.restart().review("uphold", "v2", item_id=item["item_id"], when=at(3))
+    assert story.strikes() == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "subject"),
+    [
+        ("media", "m1"),
+        ("media", "/m1"),
+        ("media", "1/"),
+        ("media", f"{'9' * 513}/m"),
+        ("post", "9" * 513),
+        ("profile_field", "u1/"),
+        ("profile_field", "u1/bio/x"),
+    ],
+)
+def test_what_can_be_no_subject_is_refused(story: Story, kind: str, subject: str) -> None:
+    story.review("act", subject={"type": kind, "id": subject}, action=REMOVE)
+    assert story.outcome() == ("refused", "incomplete")

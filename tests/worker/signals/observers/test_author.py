@@ -58,6 +58,16 @@ def test_few_followers_are_reported() -> None:
     assert seen(OBSERVER, post(author={"followers": 19})) == {("author.few-followers", "author.followers")}
 
 
+@pytest.mark.parametrize(
+    ("days", "followers", "followed"),
+    [(365, 1000, True), (364, 1000, False), (365, 999, False), (365, None, False)],
+)
+def test_who_is_followed_for_a_year_is_reported(days: int, followers: int | None, followed: bool) -> None:
+    author = {"created_at": NOW - timedelta(days=days), "followers": followers}
+    hits = seen(OBSERVER, post(author=author))
+    assert hits == ({("author.followed", "author.followers")} if followed else set())
+
+
 def test_following_and_unfollowing_add_up() -> None:
     (hit,) = observe(churn.OBSERVER, post(author={"follows_1h": 60, "unfollows_1h": 40}))
     assert (hit.signal, hit.field) == ("author.follow-churn", "author.follows_1h")
