@@ -8,7 +8,7 @@ so that a replay of the partition is held back at the same record. What is above
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
 from typing import Any, Literal, NamedTuple, TypeVar, get_args
@@ -111,6 +111,11 @@ class Lease:
     empty: int = 0
 
     @property
+    def row(self) -> tuple[int, ...]:
+        """Its fields in their order."""
+        return (self.used, self.held, self.granted, self.mark, self.empty)
+
+    @property
     def demand(self) -> int:
         """How many actions were wanted."""
         return self.used + self.held
@@ -193,7 +198,7 @@ class Breakers:
         """The leases as they stand in the partition's record, in a fixed order; not to be changed."""
         if self._json is None:
             self._json = [
-                [*name, [[number, *astuple(lease)] for number, lease in windows.items()]]
+                [*name, [[number, *lease.row] for number, lease in windows.items()]]
                 for name, windows in sorted(self._leases.items())
             ]
         return self._json

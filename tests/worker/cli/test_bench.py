@@ -12,7 +12,7 @@ def test_an_unknown_part_is_named(moderator: Moderator) -> None:
     ran = moderator("bench", "--only", "core,everything")
     assert ran.code == 2
     assert "everything" in ran.err
-    assert "core, lists, bare, noop, full, models, restore" in ran.err
+    assert "core, lists, bare, noop, full, models, state, restore" in ran.err
 
 
 def test_the_core_alone_needs_no_broker(moderator: Moderator, tmp_path: Path) -> None:

@@ -54,6 +54,18 @@ _MS = timedelta(milliseconds=1)
 _LONGEST = 512  # code points of a device's or network's hash
 
 
+class _Letters(dict[int, int | None]):
+    """For `str.translate`: letters stay, everything else goes. What was asked before is known."""
+
+    def __missing__(self, char: int) -> int | None:
+        kept = char if chr(char).isalpha() else None
+        self[char] = kept
+        return kept
+
+
+_LETTERS = _Letters()
+
+
 class Telling:
     """Collects what the owners of features are to know; nothing else follows from it here."""
 
@@ -300,10 +312,10 @@ def standing_of(author: Profile | None, account: Account, now: datetime) -> str 
 def traits_of(shown: Profile, avatar: Media | None) -> dict[str, str]:
     """Digests of what a profile can be known again by: bio, picture and handle; what is too short is left out."""
     traits: dict[str, str] = {}
-    bio = "".join(char for char in (shown.bio or "").casefold() if char.isalpha())
+    bio = (shown.bio or "").casefold().translate(_LETTERS)
     if len(bio) >= 30:
         traits["bio"] = digest("bio", bio)
-    stem = "".join(char for char in (shown.handle or "").casefold() if char.isalpha())
+    stem = (shown.handle or "").casefold().translate(_LETTERS)
     if len(stem) >= 7:
         traits["handle"] = digest("handle", stem)
     if avatar is not None and (avatar.sha256 or avatar.pdq):
