@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 UV_FLAGS := --quiet --python $(BIN)/python
-LOCKS := requirements/tools.txt requirements/runtime.txt requirements/demo.txt requirements/dev.txt
+LOCKS := requirements/tools.txt requirements/runtime.txt requirements/media.txt requirements/demo.txt requirements/dev.txt
 PYTEST_ARGS ?=
 DEMO_ARGS ?=
 BENCH_ARGS ?=
@@ -65,8 +65,9 @@ schemas: $(VENV)/.dev ## Write the JSON Schemas and the AsyncAPI document again
 lock: $(BIN)/uv ## Resolve the dependencies again and write the lock files, with hashes
 	echo "uv==0.13.9" | $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" - -o requirements/tools.txt
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" pyproject.toml -o requirements/runtime.txt
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" --constraints requirements/runtime.txt --extra media pyproject.toml -o requirements/media.txt
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" --constraints requirements/runtime.txt --extra embedded pyproject.toml -o requirements/demo.txt
-	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" --constraints requirements/demo.txt --extra embedded --extra bench --group dev pyproject.toml -o requirements/dev.txt
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" --constraints requirements/demo.txt --constraints requirements/media.txt --extra embedded --extra bench --extra media --group dev pyproject.toml -o requirements/dev.txt
 
 clean: ## Remove the environment and what tools left behind
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-out bench-out

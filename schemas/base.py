@@ -98,7 +98,9 @@ Count = Annotated[StrictInt, Field(ge=0, le=2**63 - 1)]
 Version = Annotated[StrictInt, Field(ge=1, le=2**31 - 1)]
 Ratio = Annotated[float, Field(strict=True, ge=0.0, le=1.0)]
 Seconds = Annotated[float, Field(strict=True, ge=0.0, le=1e9)]
+Hex32 = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{32}$")]
 Hex64 = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")]
+TlshDigest = Annotated[str, Field(pattern=r"^(T1)?[0-9a-fA-F]{70}$")]
 
 PolicyId = Literal[
     "violence", "violent-extremism", "child-sexual-exploitation", "abuse-harassment", "hateful-conduct",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StrictInt
+from pydantic import ConfigDict, Field, StrictInt
 
-from schemas.base import Count, Flag, Hex64, Id, Many, Record, Time, Wire
+from schemas.base import Count, Flag, Hex64, Id, Many, Record, Subject, Time, Wire, not_always
 
 MAX_KEPT_WHOLE = 512 * 1024  # bytes of a value that is kept whole
 MAX_KEPT_PREFIX = 64 * 1024  # bytes that are kept of a longer one
@@ -28,6 +28,8 @@ class Header(Wire):
 
 class DeadLetter(Record):
     """A record that could not be judged, with what is needed to replay it."""
+
+    model_config = ConfigDict(json_schema_extra=not_always("subject"))
 
     dead_letter_id: Id
     """Id of the dead letter, the same whenever the same record fails."""
@@ -61,3 +63,6 @@ class DeadLetter(Record):
     """Version of the worker that gave up."""
     failed_at: Time
     """When it was given up."""
+    subject: Annotated[Subject | None, Field(exclude_if=lambda subject: subject is None)] = None
+    """What of the record could not be judged, where the rest could: a media item or a picture of a profile. The value
+    is that item's own JSON then. Left out where it is the whole record."""

@@ -10,6 +10,7 @@ from schemas.base import (
     MAX_TEXT,
     Count,
     Flag,
+    Hex32,
     Hex64,
     Id,
     InputRecord,
@@ -89,9 +90,17 @@ class Provenance(Wire):
     """What is known about how the media was made."""
 
     c2pa: str | None = None
-    """Outcome of checking its C2PA manifest, e.g. `valid`."""
+    """Outcome of checking its C2PA manifest: trusted, valid, expired, revoked, invalid or unreadable; null without one."""
+    c2pa_failures: Many[str] = ()
+    """Codes of the checks that its manifest failed, e.g. `assertion.dataHash.mismatch`."""
     ai_generated: Flag | None = None
     """Whether it was made by a generative model; null when unknown."""
+    digital_source_type: str | None = None
+    """How it came to be, by its metadata: a term of the IPTC's list, e.g. `trainedAlgorithmicMedia`."""
+    generator: str | None = None
+    """Program or camera that its metadata names."""
+    signer: str | None = None
+    """Who signed its C2PA manifest."""
 
 
 class Frame(Wire):
@@ -127,6 +136,8 @@ class Media(Wire):
     """Where it lies, file or object store; null when upstream sends only hashes."""
     sha256: Hex64 | None = None
     """SHA-256 of the file, 64 hex digits."""
+    md5: Hex32 | None = None
+    """MD5 of the file, 32 hex digits: many hash lists have nothing else."""
     pdq: Hex64 | None = None
     """PDQ hash, 64 hex digits."""
     pdq_quality: Annotated[Count, Field(le=100)] | None = None
@@ -135,6 +146,8 @@ class Media(Wire):
     """Description that the author gave."""
     transcript: str | None = None
     """What is spoken in it."""
+    on_screen_text: str | None = None
+    """What is written in it."""
     duration_seconds: Seconds | None = None
     """How long it plays."""
     marked_sensitive: Flag = False

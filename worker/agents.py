@@ -1,32 +1,28 @@
-"""The agents, and who owns which partition: taking over after a rebalance, giving away before one."""
+"""The owner of the judging worker: memory kept or restored, and every number's mark."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterable, Callable, Iterable
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
-
-from faust.types import TP
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from worker import heap, restore
 from worker.attempts import first_to_judge, mark_at_start
-from worker.partitions import Partition, Tools, Work
+from worker.owning import AssignmentError, Owner, of_number
+from worker.partitions import Partition, Tools
 
 if TYPE_CHECKING:
     from worker.ports import Judge, JudgeFactory, Publisher
     from worker.settings import Settings
     from worker.transport import BatchConsumer
 
+__all__ = ["AssignmentError", "Ownership"]
+
 log = logging.getLogger(__name__)
 
 
-class AssignmentError(RuntimeError):
-    """This worker was given a partition number on some input topics but not on all of them."""
-
-
-class Ownership:
+class Ownership(Owner[Partition]):
     """The partition numbers of this process.
 
     Args:
@@ -48,125 +44,45 @@ class Ownership:
         make_publisher: Callable[[int], Publisher],
         tools: Tools,
     ) -> None:
-        self._settings = settings
-        self._topics = tuple(topics)
+        super().__init__(settings, topics, tools.metrics)
         self._partitions = partitions
         self._make_judge = make_judge
         self._make_publisher = make_publisher
         self._tools = tools
-        self._owned: dict[int, Partition] = {}
         self._kept: dict[int, Partition] = {}  # given away, with their memory
-        self._changing = asyncio.Lock()
-        self._closed = False
-        self._settled = False
-
-    # --- records
-
-    def accept(self, event: Any, consumer: BatchConsumer) -> None:
-        """Hands a batch to the partition's queue. One that nobody owns any more will be read again."""
-        batch = event.value
-        tp = event.message.tp
-        work = Work(batch, release=event.ack, begin=lambda: consumer.begun(tp))
-        partition = self._owned.get(batch.partition)
-        if partition is None:
-            work.release()
-        else:
-            partition.put(work)
-
-    def waiting(self) -> dict[TP, int]:
-        """Records fetched and not judged, by the contract's topic and partition."""
-        found: dict[TP, int] = {}
-        for number, partition in self._owned.items():
-            for topic, count in partition.queued().items():
-                found[TP(topic, number)] = count
-        return found
-
-    @property
-    def count(self) -> int:
-        """How many partition numbers are owned now."""
-        return len(self._owned)
 
     def judges(self) -> list[Judge]:
         """The judges of the partitions owned now."""
         return [partition.judge for partition in self._owned.values()]
 
-    async def expire(self, now: datetime) -> None:
-        """Lets every partition do what its timers owe."""
-        for partition in tuple(self._owned.values()):
-            await partition.expire(now)
-
-    @property
-    def settled(self) -> bool:
-        """Whether the last assignment is in force: nothing is being restored, given away or waited for."""
-        return self._settled
-
     # --- rebalances
 
-    def drain(self) -> None:
-        """Before a rebalance: the batch in hand is finished, those behind it are let go of."""
-        for partition in self._owned.values():
-            partition.drain()
+    def gave(self, released: Mapping[int, Partition]) -> None:
+        """Keeps their memory until the next assignment is known."""
+        self._kept.update(released)
 
-    async def release(self, *, closing: bool = False) -> None:
-        """Gives everything away, cleanly. Memory is kept until the next assignment is known."""
-        async with self._changing:
-            self._closed = self._closed or closing
-            self._settled = False
-            released, self._owned = self._owned, {}
-            for partition in released.values():
-                partition.drain()
-            await asyncio.gather(*(partition.release() for partition in released.values()))
-            self._kept.update(released)
-            if closing:
-                for partition in self._kept.values():
-                    partition.judge.close()
-            self._tools.metrics.set_partitions(0)
+    def close(self) -> None:
+        """Lets go of what is kept."""
+        for partition in self._kept.values():
+            partition.judge.close()
 
-    async def take_over(self, assigned: Iterable[TP], consumer: BatchConsumer) -> None:
-        """Becomes the owner: fence, read the committed offsets, restore, mark; then batches may come.
+    async def begin(self, numbers: set[int], consumer: BatchConsumer) -> dict[int, Partition]:
+        """Fence, read the committed offsets, restore, mark.
 
         Raises:
-            AssignmentError: topics and numbers do not fit together.
             PublishError: a producer cannot start or publish.
             RestoreError: the state cannot be read.
         """
-        async with self._changing:
-            if self._closed:
-                return
-            numbers = self._numbers(assigned)
-            for number, partition in tuple(self._owned.items()):
-                # Faust has always revoked before; if it did not, this is still the order to keep.
-                partition.drain()
-                await partition.release()
-                self._kept[number] = self._owned.pop(number)
-            known = {number: self._kept[number] for number in numbers if number in self._kept}
-            for gone in self._kept.keys() - numbers:
-                self._tools.metrics.drop_partition(gone)
-                self._kept[gone].judge.close()
-            self._kept = {}
-            publishers = {number: self._make_publisher(number) for number in numbers}
-            await asyncio.gather(*(publisher.start() for publisher in publishers.values()))
-            partitions = await self._with_state(numbers, known, publishers)
-            await self._begin(partitions, consumer)
-            self._owned = partitions
-            self._settled = True
-            self._tools.metrics.set_partitions(len(partitions))
-            log.info("owns partitions", extra={"partitions": ",".join(map(str, sorted(numbers)))})
-
-    def _numbers(self, assigned: Iterable[TP]) -> set[int]:
-        names = {self._settings.topic(topic): topic for topic in self._topics}
-        by_topic: dict[str, set[int]] = {topic: set() for topic in self._topics}
-        for tp in assigned:
-            if tp.topic in names:
-                by_topic[names[tp.topic]].add(tp.partition)
-        first = by_topic[self._topics[0]]
-        for topic, numbers in by_topic.items():
-            if numbers != first:
-                raise AssignmentError(
-                    f"was given other partitions of {topic} than of {self._topics[0]}: every worker of the "
-                    "group must read the same topics with the same number of partitions"
-                )
-        return first
+        known = {number: self._kept[number] for number in numbers if number in self._kept}
+        for gone in self._kept.keys() - numbers:
+            self._tools.metrics.drop_partition(gone)
+            self._kept[gone].judge.close()
+        self._kept = {}
+        publishers = {number: self._make_publisher(number) for number in numbers}
+        await asyncio.gather(*(publisher.start() for publisher in publishers.values()))
+        partitions = await self._with_state(numbers, known, publishers)
+        await self._begin(partitions, consumer)
+        return partitions
 
     async def _with_state(
         self, numbers: set[int], known: dict[int, Partition], publishers: dict[int, Publisher]
@@ -207,36 +123,19 @@ class Ownership:
         return partitions
 
     async def _begin(self, partitions: dict[int, Partition], consumer: BatchConsumer) -> None:
-        inputs = {
-            TP(self._settings.topic(topic), number): topic for topic in self._topics for number in partitions
-        }
+        inputs = self.inputs(partitions)
         if not inputs:
             return
         committed = await consumer.committed(inputs)
         starts, ends = await consumer.bounds(inputs)
-
-        def of(offsets: dict[TP, int], number: int) -> dict[str, int]:
-            return {
-                topic: offsets[tp] for tp, topic in inputs.items() if tp.partition == number and tp in offsets
-            }
-
         begun = []
         for number, partition in partitions.items():
-            last, floor, end = partition.last_mark, of(committed, number), of(ends, number)
+            last, end = partition.last_mark, of_number(inputs, ends, number)
+            floor = of_number(inputs, committed, number)
             if not partition.publisher.atomic:
                 floor = first_to_judge(last, floor, end)
-            mark = mark_at_start(last, floor, end, of(starts, number), self._settings.batch)
+            mark = mark_at_start(last, floor, end, of_number(inputs, starts, number), self._settings.batch)
             if not partition.publisher.atomic:
                 mark.done = dict(floor)
             begun.append(partition.take_over(mark, floor))
         await asyncio.gather(*begun)
-
-
-async def feed(ownership: Ownership, consumer: BatchConsumer, stream: Any) -> None:
-    """The agent of every input topic: it only hands batches over, so that no partition holds another up.
-
-    Acknowledgement is by hand (`noack`), when the batch is published; nothing here can raise.
-    """
-    events: AsyncIterable[Any] = stream.noack().events()
-    async for event in events:
-        ownership.accept(event, consumer)

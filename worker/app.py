@@ -9,17 +9,17 @@ import faust
 from faust.types import TP
 from yarl import URL
 
-from worker import agents
+from worker.owning import feed
 from worker.topics import JUDGED
 from worker.transport import BatchConsumer, BatchTransport
 
 if TYPE_CHECKING:
-    from worker.agents import Ownership
+    from worker.owning import Owner
     from worker.settings import Settings
 
 
 class ShellApp(faust.App):  # type: ignore[misc]  # Faust has no types here
-    """A Faust app whose batches go to an `Ownership`, and whose crash ends the process."""
+    """A Faust app whose batches go to an `Owner`, and whose crash ends the process."""
 
     batched_topics: Mapping[str, str]  # the cluster's name of a topic to the contract's
 
@@ -41,13 +41,23 @@ class ShellApp(faust.App):  # type: ignore[misc]  # Faust has no types here
         return cast("BatchConsumer", self.consumer)
 
 
-def build(settings: Settings, ownership: Ownership, fail: Callable[[BaseException], None]) -> ShellApp:
+def build(
+    settings: Settings,
+    owner: Owner[Any],
+    fail: Callable[[BaseException], None],
+    *,
+    topics: Iterable[str] = JUDGED,
+    idle_seconds: float | None = None,
+) -> ShellApp:
     """The app, not started: one agent for each input topic, take-over and release hooked into rebalances.
 
     Args:
         settings: what the operator set.
-        ownership: who gets the batches.
+        owner: who gets the batches.
         fail: called with what must end the process.
+        topics: what the group reads, by the contract's names; all its members must read the same.
+        idle_seconds: how long batches in hand may keep all others from being fetched; by default somewhat longer
+            than the watchdog allows one to last.
     """
     app = ShellApp(
         settings.group,
@@ -59,7 +69,7 @@ def build(settings: Settings, ownership: Ownership, fail: Callable[[BaseExceptio
         broker_heartbeat_interval=settings.session_timeout / 4,
         broker_request_timeout=max(30.0, settings.session_timeout + 5),
         # A batch may take as long as the watchdog allows; the session is kept by a thread of its own.
-        broker_max_poll_interval=settings.batch_limit * 2 + 300,
+        broker_max_poll_interval=settings.batch_limit * 2 + 300 if idle_seconds is None else idle_seconds,
         broker_commit_interval=0.25,  # at least once only; with transactions there is nothing to commit
         consumer_auto_offset_reset="earliest",
         table_standby_replicas=1,  # without, Faust assigns round robin, and topics of a number part
@@ -76,36 +86,37 @@ def build(settings: Settings, ownership: Ownership, fail: Callable[[BaseExceptio
         logging_config=None,
         producer_acks=-1,
     )
-    # Every version of the worker reads all of them from the first release on: Faust groups topics by who
+    # Every version of a worker reads all its topics from the first release on: Faust groups topics by who
     # subscribes to them, and a worker that knew fewer would split partition numbers between two owners.
     # `policies` is not among them: it has one partition, and every worker reads all of it.
-    app.batched_topics = {settings.topic(topic): topic for topic in JUDGED}
+    topics = tuple(topics)
+    app.batched_topics = {settings.topic(topic): topic for topic in topics}
     app.transport = BatchTransport(app.conf.broker_consumer, app)
-    for topic in JUDGED:
+    for topic in topics:
         name = settings.topic(topic)
         channel = app.topic(name, key_serializer="raw", value_serializer="raw", acks=True)
-        app.agent(channel, name=f"worker.agents.{topic}", concurrency=1)(_agent(app, ownership))
-    _hook(app, ownership, fail)
+        app.agent(channel, name=f"worker.agents.{topic}", concurrency=1)(_agent(app, owner))
+    _hook(app, owner, fail)
     return app
 
 
-def _agent(app: ShellApp, ownership: Ownership) -> Callable[[Any], Awaitable[None]]:
+def _agent(app: ShellApp, owner: Owner[Any]) -> Callable[[Any], Awaitable[None]]:
     async def hand_over(stream: Any) -> None:
-        await agents.feed(ownership, app.batches, stream)
+        await feed(owner, app.batches, stream)
 
     return hand_over
 
 
-def _hook(app: ShellApp, ownership: Ownership, fail: Callable[[BaseException], None]) -> None:
+def _hook(app: ShellApp, owner: Owner[Any], fail: Callable[[BaseException], None]) -> None:
     """Takes partitions over when Faust is about to resume its streams, which is before it seeks."""
 
     async def on_complete(sender: Any, **kwargs: Any) -> None:
-        app.batches.on_revocation = ownership.drain
-        await _or_fail(ownership.take_over(app.batches.assignment(), app.batches), fail)
+        app.batches.on_revocation = owner.drain
+        await _or_fail(owner.take_over(app.batches.assignment(), app.batches), fail)
 
     async def on_revoked(sender: Any, revoked: Iterable[TP], **kwargs: Any) -> None:
         # Rebalances are eager: whatever is revoked, everything is.
-        await _or_fail(ownership.release(), fail)
+        await _or_fail(owner.release(), fail)
 
     app.on_rebalance_complete.connect(on_complete, weak=False)
     app.on_partitions_revoked.connect(on_revoked, weak=False)

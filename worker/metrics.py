@@ -42,6 +42,7 @@ log = logging.getLogger(__name__)
 
 Key = tuple[str, ...]
 
+_OR_NONE = frozenset({"policy_or_none", "opinion"})
 _BY_POLICY = frozenset({"policy", "policy_or_none"})  # label sets of which a pack uses only a part
 
 
@@ -118,7 +119,8 @@ class Metrics(Collector):
                     continue
                 if name == "moderator_records_total":
                     records += count
-                elif name == "moderator_dead_letters_total":
+                elif name == "moderator_dead_letters_total" and key[-1] != "media_refused":
+                    # Of a media item, not of a record: a figure of its own.
                     dead += count
             if records or dead:
                 self._note_ratio(records, dead)
@@ -175,6 +177,20 @@ class Metrics(Collector):
     def set_endpoint_open(self, is_open: bool) -> None:
         """Whether an operator's model is not asked because it failed too often."""
         self._set(("moderator_endpoint_open",), float(is_open))
+
+    def set_media_banks(self, entries: Mapping[tuple[str, str], int], faulty: int) -> None:
+        """The entries of the hash banks by policy and kind of hash, and how many files cannot be used."""
+        with self._lock:
+            for key in self._values:
+                if key[0] == "moderator_media_bank_entries":
+                    self._values[key] = 0.0  # what is gone from all banks stays at 0
+        for (policy, kind), count in entries.items():
+            self._set(("moderator_media_bank_entries", policy, kind), count)
+        self._set(("moderator_media_bank_faulty",), faulty)
+
+    def set_media_bank_check(self, timestamp: float) -> None:
+        """When the banks' folder was last looked at, in seconds since the epoch."""
+        self._set(("moderator_media_bank_checked_timestamp_seconds",), timestamp)
 
     def observe_end_to_end(self, seconds: float, count: int = 1) -> None:
         """`count` records with actions, each `seconds` from the broker's append to the committed action.
@@ -310,7 +326,7 @@ class Metrics(Collector):
             elif label_set == "partition":
                 if not (isinstance(text, str) and text.isascii() and text.isdecimal() and len(text) < 7):
                     return self._refuse("unknown_label", metric.name, f"not a value of {label}")
-            elif label_set == "policy_or_none" and not text:
+            elif label_set in _OR_NONE and not text:
                 labels[index] = "none"  # an empty label value would be no label at all
             elif text not in LABEL_SETS[label_set].values:
                 return self._refuse("unknown_label", metric.name, f"not a value of {label}")

@@ -13,9 +13,11 @@ from schemas.dead_letters import DeadLetterReason
 from schemas.decisions import DecisionOutcome, PolicyStatus, VerdictOutcome
 from schemas.enforcement import Enforcement
 from schemas.notices import NoticeKind
+from schemas.posts import MediaKind
 from schemas.queue import QueueReason
 from schemas.reviews import ReviewOutcome
 from worker.engine.breakers import WindowKind
+from worker.media.item import Refusal
 from worker.topics import JUDGED, TOPICS, Direction
 
 RATIO_RECORDS = 10_000  # input records that moderator_dead_letter_ratio looks back over
@@ -108,6 +110,19 @@ LABEL_SETS: dict[str, LabelSet] = {
         ("queued", "raised", "brigade", "duplicate", "self", "deleted", "removed", "decided"),
         "what became of a report",
     ),
+    "media_kind": LabelSet((*get_args(MediaKind), "none"), "what a media item is; a document is `none`"),
+    "media_record": LabelSet(
+        ("media", "none", "deleted", "unreadable"),
+        "what a record holds for the media worker; one that is unreadable the judging worker dead-letters",
+    ),
+    "media_outcome": LabelSet(
+        ("examined", "cached", "hashes_only", "refused"),
+        "whether a media item was decoded, known already, only looked up by the hashes that came with it, or refused",
+    ),
+    "refusal": LabelSet(tuple(Refusal), "why a media item was refused"),
+    "opinion": LabelSet(("confirmed", "seed", "none"), "how sure a bank is of an entry"),
+    "hash": LabelSet(("sha256", "md5", "pdq", "vpdq", "tlsh", "audio"), "the kinds of hash that banks hold"),
+    "reload": LabelSet(("changed", "unchanged", "faulty"), "what looking at the banks' folder found"),
     "signal": LabelSet((), "the signals that the pack in force declares, or `other`"),
     "partition": LabelSet((), "partition numbers that the worker owns"),
 }
@@ -117,6 +132,7 @@ _END_TO_END_SECONDS = (
     0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0,
 )  # fmt: skip
 _REQUEST_SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+_EXAMINE_SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _APPEAL_SECONDS = (
     3_600.0,
     14_400.0,
@@ -198,6 +214,17 @@ TABLE: tuple[Declared, ...] = (
         "Bytes that state takes in the state folder; 0 where all of it is in memory.",
     ),
     Declared("moderator_actions_in_force", "gauge", "Actions in force that have an end, whose timers this worker holds."),
+    # The media worker.
+    Declared("moderator_media_records_total", "counter", "Records that the media worker read, by whether they have media.", (_TOPIC, ("outcome", "media_record")), from_start=False),
+    Declared("moderator_media_items_total", "counter", "Media items of posts and profiles, by what became of them.", (("kind", "media_kind"), ("outcome", "media_outcome"))),
+    Declared("moderator_media_refused_total", "counter", "Media items that became dead letters, by the reason.", (("reason", "refusal"),)),
+    Declared("moderator_media_examine_seconds", "histogram", "Time to examine one file, without loading it.", (("kind", "media_kind"),), _EXAMINE_SECONDS),
+    Declared("moderator_media_load_bytes_total", "counter", "Bytes of media files that were loaded."),
+    Declared("moderator_media_matches_total", "counter", "Media items that match a hash bank, by the entry's policy and opinion.", (("policy", "policy_or_none"), ("opinion", "opinion"))),
+    Declared("moderator_media_bank_entries", "gauge", "Entries of the hash banks, by policy and kind of hash.", (("policy", "policy_or_none"), ("kind", "hash")), from_start=False),
+    Declared("moderator_media_bank_reloads_total", "counter", "Looks at the folder of the hash banks, by what was found.", (("result", "reload"),)),
+    Declared("moderator_media_bank_faulty", "gauge", "Files of the banks' folder that cannot be used now; what they held before is kept."),
+    Declared("moderator_media_bank_checked_timestamp_seconds", "gauge", "When the banks' folder was last looked at, Unix time; 0 before the first time.", from_start=False),
     # The process.
     Declared("moderator_watchdog_seconds", "gauge", "Time since the event loop's last heartbeat, read at the scrape.", from_start=False),
     Declared("moderator_loop_lag_seconds", "gauge", "How late the event loop's last heartbeat ran."),

@@ -14,18 +14,20 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from worker.attempts import FIRST_NAMED, TRIED_ALONE, Mark, Suspect, Treatment, treatment
 from worker.engine.records import Begun, Judged, Record
 from worker.engine.store import StoreError
+from worker.lanes import HoleError, Lane, Work
 
 if TYPE_CHECKING:
     from worker.ports import Judge, Publisher, SecondOpinion, ShellMetrics
-    from worker.transport import Batch
     from worker.watchdog import Watchdog
+
+__all__ = ["HoleError", "JudgeFailedError", "Partition", "Tools", "Work"]
 
 log = logging.getLogger(__name__)
 
@@ -34,19 +36,6 @@ _SLICE = 250  # records judged in a row, some ten milliseconds
 
 Done = TypeVar("Done")
 Trial = Callable[[Record], Awaitable[bool]]
-
-
-@dataclass(slots=True)
-class Work:
-    """A batch with what to call when it is out of hand, and when it begins."""
-
-    batch: Batch
-    release: Callable[[], None]
-    begin: Callable[[], None]
-
-
-class HoleError(RuntimeError):
-    """A batch went missing on its way here; the process must end and read it again."""
 
 
 class JudgeFailedError(RuntimeError):
@@ -69,7 +58,7 @@ class Tools:
     fail: Callable[[BaseException], None] = field(default=lambda error: None)  # ends the process
 
 
-class Partition:
+class Partition(Lane):
     """The owner of one partition number.
 
     Args:
@@ -80,28 +69,15 @@ class Partition:
     """
 
     def __init__(self, number: int, judge: Judge, publisher: Publisher, tools: Tools) -> None:
-        self.number = number
+        super().__init__(number, publisher, tools.epoch, tools.fail)
         self.judge = judge
-        self.publisher = publisher
         self.state_end: int | None = None  # where `state` ends if nobody else wrote; None: not known
         self._tools = tools
         self._mark = Mark()
-        self._lock = asyncio.Lock()
-        self._queue: asyncio.Queue[Work] = asyncio.Queue()
-        self._queued: Counter[str] = Counter()
-        self._task: asyncio.Task[None] | None = None
-        self._draining = False
         self._failed = False  # the judge's store broke
         self._published = b"{}"  # the partition's own record as it was published last
-        self._floor: dict[str, int] = {}  # by topic: everything below is committed
-        self._since = 0  # batches of earlier epochs are void
-        self._handled: dict[str, tuple[int, int]] = {}  # topic: epoch and offset of the last record handled
 
     # --- coming and going
-
-    def queued(self) -> Counter[str]:
-        """Records that wait here, by topic."""
-        return Counter(self._queued)
 
     @property
     def last_mark(self) -> Mark:
@@ -114,12 +90,7 @@ class Partition:
         Batches count from the consumer's next seek on.
         """
         self._mark = mark
-        self._floor = floor
-        self._handled.clear()
-        # Only what is fetched after the seek that ends this rebalance counts. Faust may let batches through
-        # before: a rebalance that another one overtakes resumes the flow all the same when it ends.
-        self._since = self._tools.epoch() + 1
-        self._draining = False
+        self.ready(floor)
         if mark.careful or mark.suspect:
             log.warning(
                 "the last owner ended without progress; judging record by record",
@@ -127,14 +98,7 @@ class Partition:
             )
         # Without transactions, what the state has taken in may be ahead of the group's offsets: they follow.
         await self._publish(Judged(), dict(mark.done), marked=True)
-        self._task = asyncio.create_task(self._run(), name=f"partition-{self.number}")
-
-    def drain(self) -> None:
-        """Finishes the batch in hand and lets go of those behind it; they will be read again."""
-        self._draining = True
-        while not self._queue.empty():
-            self._queue.get_nowait().release()
-        self._queued.clear()
+        self.start()
 
     async def release(self) -> None:
         """Says in the state that this end is a clean one, and stops the publisher. The memory stays."""
@@ -149,35 +113,6 @@ class Partition:
 
     # --- work
 
-    def put(self, work: Work) -> None:
-        """Queues a batch; while draining it is let go of at once."""
-        if self._draining:
-            work.release()
-        else:
-            self._queue.put_nowait(work)
-            self._queued[work.batch.topic] += len(work.batch.records)
-
-    async def _run(self) -> None:
-        while True:
-            work = await self._queue.get()
-            try:
-                async with self._lock:
-                    work.begin()
-                    self._queued[work.batch.topic] -= len(work.batch.records)
-                    if not self._draining:
-                        await self._handle(work.batch)
-            except asyncio.CancelledError:
-                work.release()
-                raise
-            except StoreError as error:  # the worker ends in good order: what is let go of is read again
-                work.release()
-                self._tools.fail(error)
-                return
-            except BaseException as error:  # noqa: BLE001  # whatever it is, the batch is not done: the process must end
-                self._tools.fail(error)
-                return
-            work.release()
-
     async def expire(self, now: datetime) -> None:
         """Publishes what timers owe, in a transaction of its own."""
         async with self._lock:
@@ -189,23 +124,14 @@ class Partition:
             self._tools.metrics.add(judged.tally)
             self._tools.metrics.observe(judged.observed)
 
-    async def _handle(self, batch: Batch) -> None:
-        if batch.epoch < self._since or batch.epoch != self._tools.epoch():
-            return  # fetched before the consumer went back; it comes again
-        epoch, last = self._handled.get(batch.topic, (batch.epoch, None))
-        if batch.follows != (last if epoch == batch.epoch else None):
-            raise HoleError(f"a batch of {batch.topic}-{batch.partition} went missing in the worker")
-        floor = self._floor.get(batch.topic, 0)
-        records: Sequence[Record] = batch.records
-        if records[0].offset < floor:
-            records = [record for record in records if record.offset >= floor]
-        if self._mark.careful.get(batch.topic):
-            records = await self._one_by_one(batch.topic, records)
+    async def handle(self, topic: str, records: Sequence[Record]) -> int:
+        """As `Lane.handle`: judges them, and publishes what follows in one transaction."""
+        last = records[-1].offset
+        if self._mark.careful.get(topic):
+            records = await self._one_by_one(topic, records)
         if records:
-            await self._all_at_once(batch.topic, records)
-        self._handled[batch.topic] = (batch.epoch, batch.last_offset)
-        # Whatever makes the consumer go back: no record is judged twice by one owner.
-        self._floor[batch.topic] = max(floor, batch.last_offset + 1)
+            await self._all_at_once(topic, records)
+        return last + 1
 
     async def _all_at_once(self, topic: str, records: Sequence[Record]) -> None:
         judged, judging = Judged(), 0.0
@@ -349,8 +275,3 @@ class Partition:
         now = self._tools.now()
         for timestamp, count in Counter(judged.acted).items():
             metrics.observe_end_to_end(max(0.0, now - timestamp / 1000), count)
-
-
-def utc_now() -> datetime:
-    """The wall clock, for timers; no judgement of a record sees it."""
-    return datetime.now(UTC)

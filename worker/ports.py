@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 from worker.engine.records import Begun, Judged, Output, Question, Record
+
+if TYPE_CHECKING:
+    from schemas.media_signals import BankMatch
+    from worker.media.item import Asked, Found
 
 
 class Judge(Protocol):
@@ -116,6 +121,82 @@ class SecondOpinion(Protocol):
         ...
 
 
+class Loaded(Protocol):
+    """A copy of a media file, which belongs to who asked for it. Hashes are hex digits in lower case."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def bytes(self) -> int: ...
+    @property
+    def sha256(self) -> str: ...
+    @property
+    def md5(self) -> str: ...
+
+
+class MediaLoader(Protocol):
+    """Fetches media files; `worker.media.loading.Loader` is the real one. Blocks; any number of threads may use one."""
+
+    def load(self, uri: str, folder: Path) -> Loaded:
+        """A copy of the file in the folder.
+
+        Raises:
+            RefusedError: it may not be loaded, is not there, or is larger or slower than allowed.
+            OSError: the copy cannot be written, which is no fault of the file.
+        """
+        ...
+
+
+class MediaSandbox(Protocol):
+    """Examines media files in processes of their own; `worker.media.sandbox.Sandbox` is the real one.
+
+    Blocks; any number of threads may use one.
+    """
+
+    def examine(self, path: Path, asked: Asked) -> Found:
+        """What is in the file.
+
+        Raises:
+            RefusedError: it cannot be examined.
+        """
+        ...
+
+    def close(self) -> None:
+        """Ends what is being examined, and the processes."""
+        ...
+
+
+class MediaBanks(Protocol):
+    """Hash banks as they were at one moment; `worker.media.banks.Banks` is the real one."""
+
+    def match(self, found: Found) -> tuple[BankMatch, ...]:
+        """The entries that a media item matches, by whatever hashes it has."""
+        ...
+
+    @property
+    def entries(self) -> Mapping[tuple[str, str], int]:
+        """How many entries there are, by policy and kind of hash."""
+        ...
+
+
+class MediaBankFolder(Protocol):
+    """A folder of hash banks that may change; `worker.media.banks.BankFolder` is the real one."""
+
+    @property
+    def current(self) -> MediaBanks:
+        """The banks as they were read last."""
+        ...
+
+    @property
+    def faults(self) -> Sequence[str]:
+        """What is wrong in the folder, a line for each file of which the contents of before are kept."""
+        ...
+
+    def reload(self) -> bool:
+        """Reads what has changed since; whether anything has. Blocks, and raises nothing for what a file holds."""
+        ...
+
+
 class PublishError(RuntimeError):
     """What was to be published cannot be; the process must end without acknowledging the batch."""
 
@@ -143,3 +224,5 @@ class ShellMetrics(Protocol):
     def count(self, metric: str, *labels: str, by: int = 1) -> None: ...
     def observe_endpoint(self, result: str, seconds: float) -> None: ...
     def set_endpoint_open(self, is_open: bool) -> None: ...
+    def set_media_banks(self, entries: Mapping[tuple[str, str], int], faulty: int) -> None: ...
+    def set_media_bank_check(self, timestamp: float) -> None: ...

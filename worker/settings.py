@@ -12,6 +12,13 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 PREFIX = "MODERATOR_"
+MEDIA_SCHEMES = frozenset(("file", "http", "https", "s3", "gs", "az"))
+"""The schemes of media URIs that an operator may allow."""
+MEDIA_GROUP_SUFFIX = "-media"
+"""What the media worker's consumer group has after the name of the other workers' group."""
+_MODEL_TOKEN = f"{PREFIX}MODEL_TOKEN_FILE names a file with a token"
+_S3_KEYS = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY hold the keys"
+_MEDIA_HOSTS = "hosts and buckets with commas: cdn.example.com, cdn.example.com:8443, s3://bucket"
 _MAX_TOPIC_NAME = 249  # Kafka's own limit
 _TOPIC_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 _LONGEST_TOPIC = len("enforcement.suspend")
@@ -75,6 +82,33 @@ class Settings:
     model_token_file: Path | None = None  # holds the bearer token that it wants; read for each request
     judge: str = "worker.judges:engine"  # module:function that makes the judges
 
+    # The media worker (docs/media/running.md). It reads in the group `<group>-media`.
+    media: bool = False  # whether this worker examines media instead of judging
+    media_schemes: tuple[
+        str, ...
+    ] = ()  # of the URIs that are loaded: file, https, http, s3, gs, az; none by default
+    media_folders: tuple[Path, ...] = ()  # below one of them a file: URI must lie
+    media_hosts: tuple[str, ...] = ()  # hosts and buckets: cdn.example.com, s3://bucket, gs://bucket
+    media_allow_private: bool = False  # whether a host may have an address that is not public
+    media_s3_endpoint: str = ""  # address of a store that speaks S3; empty: AWS's own
+    media_banks: Path | None = None  # folder of the hash banks
+    media_bank_reload: float = 10.0  # how often the folder is looked at
+    media_model: Path | None = None  # TOML file of an operator's image classifier; None: none is asked
+    media_c2pa_trust: Path | None = None  # PEM file: whose C2PA manifests are trusted, not only valid
+    media_processes: int = 0  # files examined at once, each in a process; 0: one for each core less one
+    media_batch: int = 16  # records with media in one transaction
+    media_nice: int = 10  # how far the process steps back behind others on its machine, as nice(1) counts
+    media_work_dir: Path | None = None  # for files while they are examined; None: the temporary folder
+    media_cache: int = 20_000  # pictures and frames whose finds are kept for reposts; 0 keeps nothing
+    media_cache_seconds: float = 300.0  # how long a URI is taken to hold the same file
+    media_max_bytes: int = 64 * 1024 * 1024  # of one file
+    media_max_pixels: int = 50_000_000  # of one decoded picture or frame
+    media_max_side: int = 20_000  # pixels of its longer side
+    media_max_frames: int = 240  # of a video that are looked at
+    media_load_timeout: float = 10.0  # loading a file may take as long, tries again included
+    media_examine_timeout: float = 30.0  # examining it may take as long
+    media_memory_bytes: int = 1536 * 1024 * 1024  # that examining one file may take
+
     def __post_init__(self) -> None:
         check = _Checks(self)
         check.that("broker", _is_address_list, "host:port, several with commas")
@@ -104,12 +138,38 @@ class Settings:
             "log_level", {"debug", "info", "warning", "error"}.__contains__, "debug, info, warning or error"
         )
         check.that("log_format", {"text", "json"}.__contains__, "text or json")
-        if self.model_url and (problem := _problem_of_url(self.model_url)):
+        if self.model_url and (problem := _problem_of_url(self.model_url, _MODEL_TOKEN)):
             # Without the value: it may hold a password.
             raise SettingsError(f"{PREFIX}MODEL_URL: must be {problem}")
         check.between("model_timeout", 0.05, 60.0)
         check.between("model_retries", 0, 10)
         check.that("judge", lambda value: value.count(":") == 1, "module:function")
+        self._check_media(check)
+
+    def _check_media(self, check: _Checks) -> None:
+        allowed = ", ".join(sorted(MEDIA_SCHEMES))
+        check.that("media_schemes", MEDIA_SCHEMES.issuperset, f"some of {allowed}")
+        check.that(
+            "media_folders", lambda value: all(folder.is_absolute() for folder in value), "absolute paths"
+        )
+        check.that("media_hosts", lambda value: all(map(_is_media_host, value)), _MEDIA_HOSTS)
+        if self.media_s3_endpoint and (problem := _problem_of_url(self.media_s3_endpoint, _S3_KEYS)):
+            raise SettingsError(f"{PREFIX}MEDIA_S3_ENDPOINT: must be {problem}")
+        check.that("media_banks", _is_folder_or_nothing, "a folder")
+        check.that("media_work_dir", _is_folder_or_nothing, "a folder, or a path where one can be made")
+        check.between("media_bank_reload", 0.2, 86_400.0)
+        check.between("media_processes", 0, 256)
+        check.between("media_batch", 1, 1_000)
+        check.between("media_nice", 0, 19)
+        check.between("media_cache", 0, 1_000_000)
+        check.between("media_cache_seconds", 0.0, 86_400.0)
+        check.between("media_max_bytes", 1_024, 4 * 1024**3)
+        check.between("media_max_pixels", 1_024, 1_000_000_000)
+        check.between("media_max_side", 32, 65_535)
+        check.between("media_max_frames", 1, 10_000)
+        check.between("media_load_timeout", 0.5, 300.0)
+        check.between("media_examine_timeout", 0.5, 300.0)
+        check.between("media_memory_bytes", 128 * 1024**2, 64 * 1024**3)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None, **overrides: Any) -> Self:
@@ -131,7 +191,10 @@ class Settings:
                 values[field.name] = parse(text.strip())
             except ValueError as error:
                 raise SettingsError(f"{PREFIX}{field.name.upper()}={text!r}: {error}") from None
-        values.update({name: value for name, value in overrides.items() if value is not None})
+        for name, value in overrides.items():
+            if value is not None:
+                # A list comes from the command line as it would from the environment.
+                values[name] = _PARSERS[name](value) if name in _LISTS and isinstance(value, str) else value
         for name, kind in (("guarantee", Guarantee), ("decisions", Decisions)):
             if name in values:
                 try:
@@ -156,6 +219,14 @@ class Settings:
     def replace(self, **changes: Any) -> Self:
         """A copy with some fields changed, checked again."""
         return replace(self, **changes)
+
+    def for_media(self) -> Self:
+        """These settings in the media worker's own group, which is also the stem of its transactional ids.
+
+        Raises:
+            SettingsError: the group's name would be too long.
+        """
+        return self.replace(group=self.group + MEDIA_GROUP_SUFFIX)
 
     def client_id(self) -> str:
         """What brokers call this process in their logs and quotas."""
@@ -188,6 +259,18 @@ def _is_address_list(value: str) -> bool:
     return bool(addresses)
 
 
+def _is_media_host(value: str) -> bool:
+    """Whether it is a host name or an address, with a port or without, or a bucket with its scheme."""
+    scheme, mark, bucket = value.partition("://")
+    if mark:
+        return scheme in {"s3", "gs", "az"} and bool(bucket) and not set(bucket) & set("/?#@ ")
+    try:
+        parts = urlsplit(f"//{value}")
+        return bool(parts.hostname) and parts.netloc == value and "@" not in value and parts.port != 0
+    except ValueError:  # of the port or of brackets
+        return False
+
+
 def _is_folder_or_nothing(value: Path | None) -> bool:
     return value is None or not value.exists() or value.is_dir()
 
@@ -196,8 +279,8 @@ def _is_prefix(value: str) -> bool:
     return len(value) + _LONGEST_TOPIC <= _MAX_TOPIC_NAME and _TOPIC_CHARACTERS.issuperset(value)
 
 
-def _problem_of_url(value: str) -> str:
-    """What a model's address must be and is not; empty when nothing is wrong."""
+def _problem_of_url(value: str, secrets: str) -> str:
+    """What an address must be and is not, empty when nothing is wrong; `secrets` says where passwords belong."""
     try:
         parts = urlsplit(value)
         good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
@@ -206,7 +289,7 @@ def _problem_of_url(value: str) -> str:
     if not good or not value.isprintable() or " " in value:
         return "an address, http://host:port/path or https://…"
     if parts.username is not None or parts.password is not None:
-        return f"an address without a name and a password; {PREFIX}MODEL_TOKEN_FILE names a file with a token"
+        return f"an address without a name and a password; {secrets}"
     return ""
 
 
@@ -232,7 +315,19 @@ def _seconds(text: str) -> float:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, tuple):
+        return (os.pathsep if value and isinstance(value[0], Path) else ",").join(map(str, value))
     return "" if value is None else str(value)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    """Words with commas between them, in lower case."""
+    return tuple(word.strip().lower() for word in text.split(",") if word.strip())
+
+
+def _folders(text: str) -> tuple[Path, ...]:
+    """Folders with colons between them, as in PATH."""
+    return tuple(Path(part.strip()).expanduser() for part in text.split(os.pathsep) if part.strip())
 
 
 def _folder(text: str) -> Path | None:
@@ -241,18 +336,35 @@ def _folder(text: str) -> Path | None:
 
 _YES = frozenset(("true", "yes", "on", "1"))
 _NO = frozenset(("false", "no", "off", "0"))
+_LISTS = frozenset(("media_schemes", "media_hosts", "media_folders"))
 _PARSERS: dict[str, Callable[[str], Any]] = {
     "policies": _folder,
     "statements": _yes_or_no,
     "cache_dir": _folder,
     "state_dir": _folder,
     "model_token_file": _folder,
-    **dict.fromkeys(("http_port", "batch", "max_request_size", "model_retries", "state_accounts_in_memory"), _whole
+    "media": _yes_or_no,
+    "media_allow_private": _yes_or_no,
+    "media_schemes": _words,
+    "media_hosts": _words,
+    "media_folders": _folders,
+    "media_banks": _folder,
+    "media_work_dir": _folder,
+    "media_c2pa_trust": _folder,
+    "media_model": _folder,
+    **dict.fromkeys(
+        (
+            "http_port", "batch", "max_request_size", "model_retries", "state_accounts_in_memory", "media_processes",
+            "media_batch", "media_nice", "media_cache", "media_max_bytes", "media_max_pixels", "media_max_side",
+            "media_max_frames", "media_memory_bytes",
+        ),
+        _whole,
     ),
     **dict.fromkeys(
         (
             "session_timeout", "transaction_timeout", "batch_limit", "probe_limit", "expire_interval",
-            "connect_timeout", "stop_timeout", "linger", "model_timeout",
+            "connect_timeout", "stop_timeout", "linger", "model_timeout", "media_bank_reload", "media_cache_seconds",
+            "media_load_timeout", "media_examine_timeout",
         ),
         _seconds,
     ),

@@ -209,6 +209,28 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
         ),
     ),
     (
+        "Media",
+        (
+            Panel("Media items", "Media items a second, by what became of them: decoded, known already, looked up by the hashes that came with them, refused.", "ops",
+                  ((_rate("moderator_media_items_total", "outcome"), "{{outcome}}"),), stack=True),
+            Panel("Refused media", "Media items that became dead letters, a second, by reason.", "ops",
+                  ((_seen("moderator_media_refused_total", "reason"), "{{reason}}"),), stack=True),
+            Panel("Bank matches", "Media items that match a hash bank, a second, by the entry's policy and opinion.", "ops",
+                  ((_seen("moderator_media_matches_total", "policy", "opinion"), "{{policy}} {{opinion}}"),)),
+            Panel("Time to examine a file", "Time within which 95 % of the files were examined, without loading them.", "s",
+                  ((_quantile("0.95", "moderator_media_examine_seconds", "kind"), "{{kind}}"),)),
+            Panel("Media loaded", "Bytes of media files loaded, a second.", "Bps", ((_rate("moderator_media_load_bytes_total"), "bytes"),)),
+            Panel("Records read for media", "Records a second that the media workers read, by whether they have media.", "ops",
+                  ((_seen("moderator_media_records_total", "outcome"), "{{outcome}}"),)),
+            Panel("Bank entries", "Entries of the hash banks, by policy and kind of hash.", "short",
+                  ((_gauge("max", "moderator_media_bank_entries", "policy", "kind"), "{{policy}} {{kind}}"),)),
+            Panel("Faulty banks", "Files of the banks' folder that cannot be used now; what they held before is kept.", "none",
+                  ((_gauge("max", "moderator_media_bank_faulty", "instance"), "{{instance}}"),), red_above=1),
+            Panel("Looks at the banks", "Looks at the banks' folder a second, by what was found.", "ops",
+                  ((_rate("moderator_media_bank_reloads_total", "result"), "{{result}}"),)),
+        ),
+    ),
+    (
         "Workers and state",
         (
             Panel("CPU", "Cores that each worker uses.", "none",

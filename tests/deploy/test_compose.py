@@ -17,7 +17,7 @@ from worker.settings import Settings
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
 SCHEMA = Path(__file__).resolve().parent / "data" / "compose-spec.json"
-OURS = ("topics", "worker", "producer")
+OURS = ("topics", "worker", "media", "producer")
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,15 @@ def test_docker_compose_agrees() -> None:
 
 
 def test_the_services_are_all_there(compose: dict[str, Any]) -> None:
-    assert set(compose["services"]) == {"kafka", "topics", "worker", "producer", "prometheus", "grafana"}
+    assert set(compose["services"]) == {
+        "kafka",
+        "topics",
+        "worker",
+        "media",
+        "producer",
+        "prometheus",
+        "grafana",
+    }
 
 
 def test_every_port_is_bound_to_loopback(compose: dict[str, Any]) -> None:
@@ -123,17 +131,40 @@ def test_settings_in_the_environment_are_ones_that_exist(compose: dict[str, Any]
             assert hasattr(settings, key.removeprefix("MODERATOR_").lower()), key
 
 
-def test_only_who_asks_for_the_demo_gets_posts(compose: dict[str, Any]) -> None:
+def test_only_who_asks_for_it_gets_the_demos_posts_or_the_media_worker(compose: dict[str, Any]) -> None:
     profiles = {name: service.get("profiles") for name, service in compose["services"].items()}
-    assert {name for name, value in profiles.items() if value} == {"producer"}
-    assert profiles["producer"] == ["demo"]
+    assert {name: value for name, value in profiles.items() if value} == {
+        "producer": ["demo"],
+        "media": ["media"],
+    }
+
+
+def test_the_media_worker_reaches_the_broker_and_nothing_outside(compose: dict[str, Any]) -> None:
+    media = compose["services"]["media"]
+    assert media["networks"] == ["inside"]
+    assert compose["networks"]["inside"]["internal"] is True
+    assert "inside" in compose["services"]["kafka"]["networks"]
+    assert not media.get("ports")
+    assert all(str(volume).endswith(":ro") for volume in media["volumes"])
+    assert media["mem_limit"]
+    assert media["pids_limit"]
+    assert int(media["stop_grace_period"].removesuffix("s")) > Settings().stop_timeout
+
+
+def test_the_media_worker_starts_with_the_settings_that_it_is_given(compose: dict[str, Any]) -> None:
+    from worker.media.run import check_sources
+
+    environment = {key: str(value) for key, value in compose["services"]["media"]["environment"].items()}
+    check_sources(Settings.from_environment(environment).replace(media_banks=None))
 
 
 def test_prometheus_scrapes_the_workers_port(compose: dict[str, Any]) -> None:
     config = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
-    (job,) = config["scrape_configs"]
-    (lookup,) = job["dns_sd_configs"]
-    assert job["job_name"] == "moderator"
-    assert lookup["names"] == ["worker"]
-    assert str(lookup["port"]) == compose["services"]["worker"]["environment"]["MODERATOR_HTTP_PORT"]
+    jobs = {job["job_name"]: job for job in config["scrape_configs"]}
+    assert set(jobs) == {"moderator", "moderator-media"}
+    for name, service in (("moderator", "worker"), ("moderator-media", "media")):
+        (lookup,) = jobs[name]["dns_sd_configs"]
+        assert lookup["names"] == [service]
+        assert str(lookup["port"]) == compose["services"][service]["environment"]["MODERATOR_HTTP_PORT"]
+    assert set(compose["services"]["prometheus"]["networks"]) >= {"default", "inside"}
     assert config["rule_files"] == ["rules.yml"]

@@ -68,17 +68,17 @@ def test_full_examples_show_every_field_that_the_contract_names() -> None:
         "reports__full",
         "appeals__full",
         "reviews__full",
-        "media.signals__full",
+        "media.signals__found",
     ):
         assert set(content_of(name)) == set(MODELS[topic_of(name)].model_fields), name
     post = content_of("posts__full")
     assert set(post["author"]) == set(Profile.model_fields)
-    assert set(post["media"][0]) == set(Media.model_fields)
+    assert set(content_of("posts__media")["media"][0]) == set(Media.model_fields)
     assert set(post["quotes"]) == set(PostRef.model_fields)
 
 
 @pytest.mark.parametrize(
-    "name", ["posts__full", "accounts__full", "reports__full", "reviews__full", "media.signals__full"]
+    "name", ["posts__full", "accounts__full", "reports__full", "reviews__full", "media.signals__found"]
 )
 def test_only_ids_version_and_time_are_required_of_others(name: str) -> None:
     required = {
@@ -153,6 +153,15 @@ def test_the_pointer_to_the_pack_in_force_is_told_by_its_key_or_by_its_fields() 
         ("enforcement.remove", "enforcement.remove__apply", {"policy": "no-such-policy"}),
         ("review.queue", "review.queue__open", {"priority": 101}),
         ("dead-letter", "dead-letter__whole", {"reason": "unlucky"}),
+        ("media.signals", "media.signals__found", {"post_id": None}),
+        ("media.signals", "media.signals__found", {"field": "avatar"}),
+        ("media.signals", "media.signals__profile", {"field": None}),
+        ("media.signals", "media.signals__profile", {"field": "banner"}),
+        ("media.signals", "media.signals__profile", {"post_id": "1"}),
+        ("media.signals", "media.signals__found", {"hashes": {"md5": "0" * 31}}),
+        ("media.signals", "media.signals__found", {"hashes": {"tlsh": "T2" + "0" * 70}}),
+        ("media.signals", "media.signals__found", {"matches": [{"bank": "b", "share": 1.5}]}),
+        ("media.signals", "media.signals__found", {"context": {"post": {"post_id": "1"}}}),
         ("findings", "findings__full", {"feature": "mood:bad"}),
     ],
 )

@@ -179,7 +179,7 @@ def test_all_series_together_have_a_bound() -> None:
         * (len(metric.buckets) + 3 if metric.buckets else 1)
         for metric in TABLE
     )
-    assert total < 2500
+    assert total < 2700
 
 
 def test_histograms_are_cumulative_and_in_seconds(metrics: Metrics) -> None:
@@ -336,3 +336,17 @@ def test_adds_from_several_threads_all_count(metrics: Metrics) -> None:
     assert metrics.value("moderator_records_total", "posts") == 4000
     assert samples(metrics)["moderator_end_to_end_seconds_count", ()] == 2000
     assert metrics.value("moderator_dead_letter_ratio") == 0.5
+
+
+def test_a_banks_entries_go_to_0_when_they_are_gone(metrics: Metrics) -> None:
+    metrics.set_media_banks({("copyright", "pdq"): 3, ("trademark", "sha256"): 2}, faulty=0)
+    metrics.set_media_banks({("trademark", "sha256"): 1}, faulty=1)
+    assert metrics.value("moderator_media_bank_entries", "copyright", "pdq") == 0
+    assert metrics.value("moderator_media_bank_entries", "trademark", "sha256") == 1
+    assert metrics.value("moderator_media_bank_faulty") == 1
+
+
+def test_refused_media_are_no_share_of_the_records(metrics: Metrics) -> None:
+    metrics.add({("moderator_dead_letters_total", "posts", "media_refused"): 5})
+    assert metrics.value("moderator_dead_letter_ratio") == 0
+    assert metrics.value("moderator_dead_letters_total", "posts", "media_refused") == 5

@@ -92,6 +92,24 @@ def test_an_option_may_be_the_plain_text_of_a_choice() -> None:
         ("MODEL_TIMEOUT", "0"),
         ("MODEL_RETRIES", "-1"),
         ("MODEL_RETRIES", "1.5"),
+        ("MEDIA", "perhaps"),
+        ("MEDIA_SCHEMES", "file,ftp"),
+        ("MEDIA_FOLDERS", "relative/folder"),
+        ("MEDIA_HOSTS", "https://cdn.example.com"),
+        ("MEDIA_HOSTS", "cdn.example.com/path"),
+        ("MEDIA_HOSTS", "ann:pass@cdn.example.com"),
+        ("MEDIA_HOSTS", "cdn.example.com:port"),
+        ("MEDIA_HOSTS", "s3://"),
+        ("MEDIA_HOSTS", "s3://bucket/key"),
+        ("MEDIA_S3_ENDPOINT", "minio:9000"),
+        ("MEDIA_S3_ENDPOINT", "http://key:secret@minio:9000"),
+        ("MEDIA_PROCESSES", "-1"),
+        ("MEDIA_BATCH", "0"),
+        ("MEDIA_NICE", "20"),
+        ("MEDIA_MAX_BYTES", "0"),
+        ("MEDIA_MAX_PIXELS", "1e6"),
+        ("MEDIA_EXAMINE_TIMEOUT", "0"),
+        ("MEDIA_BANK_RELOAD", "0"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_refused_with_its_variable(name: str, text: str) -> None:
@@ -149,3 +167,31 @@ def test_an_empty_variable_counts_as_unset(field: dataclasses.Field[object], tex
 def test_the_case_of_the_log_level_does_not_matter() -> None:
     assert Settings.from_environment({"MODERATOR_LOG_LEVEL": "Warning"}).log_level == "warning"
     assert Settings.from_environment({}, log_level="DEBUG").log_level == "debug"
+
+
+def test_lists_of_the_media_worker_are_read_from_variables_and_options() -> None:
+    environment = {
+        "MODERATOR_MEDIA_SCHEMES": "File, s3",
+        "MODERATOR_MEDIA_FOLDERS": "/srv/media:/srv/more",
+        "MODERATOR_MEDIA_HOSTS": "CDN.example.com:8443,s3://bucket",
+        "MODERATOR_MEDIA_ALLOW_PRIVATE": "yes",
+        "MODERATOR_MEDIA_BANKS": "/srv/banks",
+    }
+    settings = Settings.from_environment(environment)
+    assert settings.media_schemes == ("file", "s3")
+    assert settings.media_folders == (Path("/srv/media"), Path("/srv/more"))
+    assert settings.media_hosts == ("cdn.example.com:8443", "s3://bucket")
+    assert settings.media_allow_private is True
+    assert Settings.from_environment(settings.to_environment()) == settings
+    assert Settings.from_environment(environment, media_schemes="https").media_schemes == ("https",)
+
+
+def test_nothing_may_be_loaded_until_somebody_says_so() -> None:
+    assert Settings().media is False
+    assert (Settings().media_schemes, Settings().media_folders, Settings().media_hosts) == ((), (), ())
+
+
+def test_the_media_worker_has_a_group_of_its_own() -> None:
+    assert Settings(group="g").for_media().group == "g-media"
+    with pytest.raises(SettingsError, match="MODERATOR_GROUP"):
+        Settings(group="g" * 200).for_media()

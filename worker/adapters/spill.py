@@ -7,7 +7,6 @@ closed, and nothing in it outlives its process.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteOptions
 
+from worker.adapters.folders import claim_part
 from worker.engine.store import StoreError
 
 _MIB = 1 << 20
@@ -39,7 +39,7 @@ class Spill:
         self._opened = count()
         try:
             root.mkdir(parents=True, exist_ok=True)
-            self._lock, self._folder = _claim(root)
+            self._lock, self._folder = claim_part(root)
         except OSError as error:
             raise StoreError(f"the state folder {root} cannot be used: {_reason(error)}") from error
 
@@ -164,30 +164,6 @@ def _options(cache: Cache) -> Options:
     blocks.set_block_cache(cache)
     options.set_block_based_table_factory(blocks)
     return options
-
-
-def _claim(root: Path) -> tuple[int, Path]:
-    """Locks the first part of the folder that nobody holds, and wipes every part that nobody holds."""
-    mine: tuple[int, Path] | None = None
-    for number in count():
-        folder = root / f"worker-{number}"
-        path = root / f"worker-{number}.lock"
-        if mine is not None and not path.exists():
-            return mine
-        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-            continue
-        if folder.exists():
-            shutil.rmtree(folder)
-        if mine is None:
-            folder.mkdir(mode=0o700)
-            mine = lock, folder
-        else:
-            os.close(lock)
-    raise AssertionError("counting never ends")
 
 
 def _reason(error: Exception) -> str:

@@ -249,6 +249,20 @@ def restored(**arguments: Any) -> dict[str, Any]:
     return scale.restored(**arguments)
 
 
+def media_files(**arguments: Any) -> dict[str, Any]:
+    """Pictures for the media worker, written."""
+    from worker.bench import beside
+
+    return beside.media_files(**arguments)
+
+
+def fill_with_media(**arguments: Any) -> dict[str, Any]:
+    """As `fill`, with a picture in one post of twenty."""
+    from worker.bench import beside
+
+    return beside.fill_with_media(**arguments)
+
+
 CHILDREN: dict[str, Callable[..., dict[str, Any]]] = {
     function.__name__: function
     for function in (
@@ -262,6 +276,8 @@ CHILDREN: dict[str, Callable[..., dict[str, Any]]] = {
         accounts,
         written,
         restored,
+        media_files,
+        fill_with_media,
     )
 }
 

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
@@ -21,7 +22,7 @@ from worker.admin import create_topics
 from worker.cluster import connect
 from worker.demo.stage import Stage, StageError, free_port, stop
 
-PARTS = ("core", "lists", "bare", "noop", "full", "models", "state", "restore")
+PARTS = ("core", "lists", "bare", "noop", "full", "models", "state", "restore", "media")
 UNCERTAIN_SHARES = (0.01, 0.03, 0.10, 0.30)  # of the posts of which the fast model is unsure
 _SAMPLE_SECONDS = 0.1
 _STALL_SECONDS = 60.0
@@ -143,6 +144,8 @@ def run(plan: Plan, broker: str | None, folder: Path, say: Say) -> Iterator[Row]
                 _forget_state(plan, bootstrap, prefix)
             for share in UNCERTAIN_SHARES if "models" in plan.parts else ():
                 yield _with_uncertain(plan, bootstrap, f"{prefix}{share:g}.", share, folder, say)
+            if "media" in plan.parts:
+                yield from _beside_media(plan, bootstrap, prefix, folder, say)
             if "restore" in plan.parts:
                 count = max(plan.accounts, _RESTORED_ACCOUNTS)
                 say(f"restore of {count:,} accounts")
@@ -255,6 +258,59 @@ def _with_uncertain(plan: Plan, broker: str, prefix: str, share: float, folder: 
     row = worker.measure(f"full {share:.0%} uncertain", "worker.judges:engine", "exactly-once")
     row.details = worker.models(row.posts)
     return row
+
+
+def _beside_media(plan: Plan, broker: str, prefix: str, folder: Path, say: Say) -> Iterator[Row]:
+    """The full worker alone, beside a busy media worker, and alone again, each on the same posts anew."""
+    if importlib.util.find_spec("PIL") is None:
+        say("media is left out: install the extra, pip install 'moderation-worker[media]'")
+        return
+    with tempfile.TemporaryDirectory(prefix="moderator-pictures-") as pictures:
+        child("media_files", folder=pictures)
+        yield from _beside(plan, broker, prefix, folder, Path(pictures), say)
+
+
+def _beside(plan: Plan, broker: str, prefix: str, folder: Path, pictures: Path, say: Say) -> list[Row]:
+    from worker.bench.beside import media_worker
+
+    timeless = replace(plan, latency_seconds=0.0)
+    rows: list[Row] = []
+    for run, name in enumerate(("alone", "beside media", "alone again")):
+        own = f"{prefix}m{run}."
+        create_topics(broker, own, plan.partitions)
+        child(
+            "fill_with_media",
+            broker=broker,
+            topic=f"{own}posts",
+            count=plan.posts,
+            accounts=plan.accounts,
+            folder=str(pictures),
+        )
+        say(f"full worker, exactly-once, {name}")
+        if name != "beside media":
+            worker = _Worker(timeless, broker, own, folder, say)
+            rows.append(worker.measure(f"full {name}", "worker.judges:engine", "exactly-once"))
+            continue
+        with media_worker(broker, own, pictures, folder / "media-worker.log") as media:
+            before, began = media.items(), time.perf_counter()
+            worker = _Worker(timeless, broker, own, folder, say)  # now: it looks for a free port
+            row = worker.measure(f"full {name}", "worker.judges:engine", "exactly-once")
+            media.check()
+            items = media.items() - before
+            seconds = time.perf_counter() - began
+            waiting = media.metric("moderator_consumer_lag_records")
+        row.details = {
+            "media_items_a_second": round(items / seconds, 1),
+            "posts_that_media_still_waits_for": waiting,
+        }
+        rows.append(row)
+    first, beside, last = rows
+    alone = (first.rate + last.rate) / 2
+    beside.details["throughput_beside_alone"] = round(beside.rate / alone, 3)
+    beside.details["alone_again_beside_alone"] = round(last.rate / first.rate, 3)
+    if first.cpu_us and last.cpu_us and beside.cpu_us:
+        beside.details["cpu_a_post_beside_alone"] = round(beside.cpu_us * 2 / (first.cpu_us + last.cpu_us), 3)
+    return rows
 
 
 def _forget_state(plan: Plan, broker: str, prefix: str) -> None:

@@ -62,7 +62,7 @@ def bench(
         raise CommandError(
             f"--only {only}: {unknown or 'nothing'} to run", hint=f"Parts: {', '.join(PARTS)}."
         )
-    if {"core", "lists", "full", "models", "state", "restore"} & set(parts):
+    if {"core", "lists", "full", "models", "state", "restore", "media"} & set(parts):
         load(
             policies
         )  # compiles the patterns into the cache, and says what is wrong with a pack before anything starts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
@@ -23,10 +24,11 @@ from worker.engine.limits import MEANINGS
 from worker.engine.policy import Rung
 from worker.engine.registry import Pack
 from worker.engine.scored import Weighed
+from worker.engine.times import EPOCH
 from worker.reading import reader
-from worker.trial import PostNotFoundError, Trial, find_post, lines_of
+from worker.trial import MediaTrial, PostNotFoundError, Trial, find_post, find_signals, lines_of
 
-_TOPICS = ("posts", "accounts")
+_TOPICS = ("posts", "accounts", "media.signals")
 
 
 def explain(
@@ -52,7 +54,8 @@ def explain(
     """Judges one post again as its account stood then, and shows every rule, signal, span, weight and strike.
 
     The records before it are replayed first, so that strikes are counted; then each signal that fired is taken
-    away in turn, to say what would have changed the outcome. Nothing is published.
+    away in turn, to say what would have changed the outcome. What was found later in the post's media is shown with what
+    followed from it. Nothing is published.
     """
     if (file is None) == (broker is None):
         raise CommandError(
@@ -70,10 +73,16 @@ def explain(
     explanation = take_apart(
         pack, trial.subject, trial.now, trial.active_strikes, trial.by_policy, trial.account
     )
+    media = [
+        (one, take_apart(pack, one.subject, one.now, *_standing(one)))
+        for one in find_signals(pack, lines, post_id)
+    ]
     if json:
-        emit_json(_report(pack, trial, explanation))
+        emit_json({**_report(pack, trial, explanation), "media": [_media(*one) for one in media]})
     else:
         _show(pack, trial, explanation)
+        for one in media:
+            _show_media(*one)
 
 
 def _from_file(file: str) -> list[bytes]:
@@ -124,6 +133,36 @@ def _report(pack: Pack, trial: Trial, explanation: Explanation) -> dict[str, Any
         ],
         "policies": [_policy(policy) for policy in explanation.policies],
     }
+
+
+def _standing(trial: MediaTrial) -> tuple[int, dict[str, int]]:
+    """The account's active strikes, and those of each policy."""
+    now_ms = (trial.now - EPOCH) // timedelta(milliseconds=1)
+    return trial.account.active_strikes(now_ms), trial.account.strikes_by_policy(now_ms)
+
+
+def _media(trial: MediaTrial, explanation: Explanation) -> dict[str, Any]:
+    return {
+        "media_id": trial.signals.media_id,
+        "at": format_time(trial.now),
+        "outcome": explanation.ruling.outcome,
+        "ahead": trial.ahead,
+        "strikes": {"active": explanation.active_strikes},
+        "policies": [_policy(policy) for policy in explanation.policies],
+    }
+
+
+def _show_media(trial: MediaTrial, explanation: Explanation) -> None:
+    console = stdout()
+    outcome = explanation.ruling.outcome
+    console.print()
+    headline = Text(outcome, style=describe.OUTCOME_STYLES.get(outcome, ""))
+    when = "before the post came" if trial.ahead else "after the post was judged"
+    headline.append(f"   media {trial.signals.media_id}, found {format_time(trial.now)}, {when}", style="dim")
+    console.print(headline)
+    for part in sorted(explanation.policies, key=lambda p: -p.judgement.score):
+        if part.judgement.notable:
+            console.print(_tree(part))
 
 
 def _policy(part: PolicyExplanation) -> dict[str, Any]:

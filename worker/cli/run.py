@@ -76,6 +76,66 @@ def run(
             show_default=False,
         ),
     ] = "",
+    media: Annotated[
+        bool,
+        typer.Option(
+            "--media",
+            envvar="MODERATOR_MEDIA",
+            help="Examine the media of posts and profiles instead of judging (docs/media/running.md).",
+        ),
+    ] = False,
+    media_schemes: Annotated[
+        str | None,
+        typer.Option(
+            envvar="MODERATOR_MEDIA_SCHEMES",
+            metavar="LIST",
+            help="With --media: load URIs of these schemes: file, https, http, s3, gs, az.",
+            show_default=False,
+        ),
+    ] = None,
+    media_folders: Annotated[
+        str | None,
+        typer.Option(
+            envvar="MODERATOR_MEDIA_FOLDERS",
+            metavar="PATHS",
+            help="With --media: file: URIs may lie below these folders, with colons between them.",
+            show_default=False,
+        ),
+    ] = None,
+    media_hosts: Annotated[
+        str | None,
+        typer.Option(
+            envvar="MODERATOR_MEDIA_HOSTS",
+            metavar="LIST",
+            help="With --media: load from these hosts and buckets: cdn.example.com, s3://bucket.",
+            show_default=False,
+        ),
+    ] = None,
+    media_banks: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="MODERATOR_MEDIA_BANKS",
+            metavar="FOLDER",
+            help="With --media: the folder of the hash banks; it is read again when it changes.",
+            show_default=False,
+        ),
+    ] = None,
+    media_model: Annotated[
+        str | None,
+        typer.Option(
+            envvar="MODERATOR_MEDIA_MODEL",
+            metavar="MODEL",
+            help="With --media: your own image classifier, a TOML file that describes it, or none.",
+            show_default=False,
+        ),
+    ] = None,
+    media_processes: Annotated[
+        int,
+        typer.Option(
+            envvar="MODERATOR_MEDIA_PROCESSES",
+            help="With --media: files examined at once; 0 for one each core less one.",
+        ),
+    ] = 0,
     log_level: Annotated[
         str, typer.Option(envvar="MODERATOR_LOG_LEVEL", help="debug, info, warning or error.")
     ] = "info",
@@ -103,6 +163,13 @@ def run(
         http_port=http_port,
         batch=batch,
         model_url=model_url,
+        media=media,
+        media_schemes=media_schemes,
+        media_folders=media_folders,
+        media_hosts=media_hosts,
+        media_banks=media_banks,
+        media_model=media_model,
+        media_processes=media_processes,
         log_level=log_level,
         log_format="json" if json else None,
     )
@@ -111,6 +178,10 @@ def run(
             f"{policies}: no such folder", hint="--policies names a folder with one folder per policy in it."
         )
     # The streaming libraries take a second to import: only this command needs them.
+    if chosen.media:
+        from worker.media.run import run_media_worker
+
+        raise typer.Exit(run_media_worker(chosen))
     from worker.run import run_worker
 
     raise typer.Exit(run_worker(chosen))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from schemas.enforcement import Enforcement, EvidenceItem, RecordRef, Strikes
 from schemas.enforcement import Subject as SubjectRef
@@ -14,14 +14,18 @@ from worker.engine.ids import action_id, digest
 from worker.engine.policy import PolicyAction
 from worker.engine.precedents import content_of, is_field_settled, own_fields
 from worker.engine.state import Account
-from worker.engine.times import LAST_MS, later
+from worker.engine.times import EPOCH, LAST_MS, later
 
 MAX_DETAIL = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One subject on trial: where it came from, when, and under which pack."""
+    """One subject on trial: where it came from, when, and under which pack.
+
+    `same` holds the actions that the same cause led to already, where part of it was judged before: a post and what was
+    found in its media later, or the other way round. None where nothing was.
+    """
 
     subject: Subject
     record: RecordRef
@@ -29,6 +33,7 @@ class Case:
     now: datetime
     now_ms: int
     pack_id: str
+    same: tuple[Enforcement, ...] | None = None
 
     @property
     def post_id(self) -> str | None:
@@ -68,10 +73,12 @@ def action_id_of(case: Case, judgement: Judgement, action: PolicyAction, target:
     return action_id(action.kind, "apply", target.type, target.id, policy.id, policy.version, case.cause)
 
 
-def expires_ms(case: Case, action: PolicyAction) -> int | None:
+def expires_ms(case: Case, action: PolicyAction, begun: datetime | None = None) -> int | None:
+    """When an action ends that begins now, or began then; None when never."""
     if action.duration_hours is None:
         return None
-    return min(case.now_ms + action.duration_hours * 3_600_000, LAST_MS)
+    start = case.now_ms if begun is None else (begun - EPOCH) // timedelta(milliseconds=1)
+    return min(start + action.duration_hours * 3_600_000, LAST_MS)
 
 
 def record_of(

@@ -12,7 +12,8 @@ from worker.engine.facts import Facts
 
 if TYPE_CHECKING:
     from schemas.accounts import AccountRecord
-    from schemas.posts import Post, Profile
+    from schemas.media_signals import BankMatch
+    from schemas.posts import Media, Post, Profile
     from schemas.reports import Report
     from worker.engine.policy import Policy
     from worker.signals.view import Signals
@@ -74,6 +75,26 @@ class RuleContext:
     facts: Facts = field(default_factory=Facts)
 
 
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What `media.signals` say of one media item of a subject, beyond what stands in the item itself.
+
+    `field` is the item's ("media[0]", "profile.avatar"), `matches` are the entries of hash banks that it matches,
+    `classifier` names the model that gave scores. `received` is the item as the post or the profile carried it;
+    `alone` where nothing is known of what shows it.
+    """
+
+    field: str
+    received: Media
+    matches: tuple[BankMatch, ...] = ()
+    classifier: str | None = None
+    alone: bool = False
+
+    def holds(self, field: str) -> bool:
+        """Whether a field is the item, or a part of it."""
+        return field == self.field or field.startswith(f"{self.field}.")
+
+
 @dataclass(slots=True, eq=False)  # not frozen: one is made for every post, and freezing triples the cost
 class Subject:
     """What is judged: a post, or an account's profile.
@@ -81,7 +102,8 @@ class Subject:
     `fields` maps the contract's field paths ("text", "media[0].alt_text", "profile.bio") to the texts
     that the account itself wrote, as received; empty texts are left out. What others wrote (quoted
     and replied-to posts) is context: read it from `post`. `lang` is the primary language subtag in
-    lower case, None when unknown. `report` is the rights-holder's report that brought it here.
+    lower case, None when unknown. `report` is the rights-holder's report that brought it here, `examined`
+    what was found in one of its media items after it was posted, where that is what brought it here.
     """
 
     kind: str  # "post" | "account"
@@ -93,6 +115,7 @@ class Subject:
     post: Post | None = None
     account: AccountRecord | None = None
     report: Report | None = None
+    examined: Examined | None = None
 
 
 class RuleProcessor(Protocol):

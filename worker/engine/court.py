@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from schemas.enforcement import Enforcement, RecordRef
@@ -12,7 +13,8 @@ from worker.engine.chain import Judgement
 from worker.engine.contract import Subject
 from worker.engine.decide import Ruling, decide, rung_of
 from worker.engine.desk import Desk
-from worker.engine.enforce import Case, enforce
+from worker.engine.enforce import Case, enforce, own_strikes
+from worker.engine.ids import action_id
 from worker.engine.outcomes import uncovered_language
 from worker.engine.records import Judged, Record
 from worker.engine.state import Account
@@ -44,8 +46,12 @@ class Court:
         now: datetime,
         cause: str,
         judged: Judged,
+        ahead: bool = False,
     ) -> None:
-        """Has the rules judge a subject; `cause` goes into the ids of what follows."""
+        """Has the rules judge a subject; `cause` goes into the ids of what follows.
+
+        `ahead`: part of it was judged before, by what was found in its media.
+        """
         if self._desk.chain.silent(signals):
             # Nearly every post ends here: silences are counted by kind, and told apart once per batch.
             silence = (record.topic, subject.lang, bool(subject.fields))
@@ -67,12 +73,54 @@ class Court:
                 record, target, subject.account_id, "clear", now, judged, account, uncovered=uncovered
             )
             return
+        case = self.case(record, subject, account, now, cause, again=ahead)
+        ruling = self.ruling(case, judgements, account)
+        ruling = ask_once(ruling, account.behaviour, case.now_ms // 60_000)
+        self.conclude(record, case, ruling, judgements, account, judged)
+
+    def case(
+        self, record: Record, subject: Subject, account: Account, now: datetime, cause: str, *, again: bool
+    ) -> Case:
+        """A case; `again`: part of it was judged before, so that what followed from that counts once."""
         now_ms = (now - EPOCH) // timedelta(milliseconds=1)
-        ruling = decide(judgements, account.active_strikes(now_ms), account.strikes_by_policy(now_ms))
-        ruling = ask_once(ruling, account.behaviour, now_ms // 60_000)
         ref = RecordRef(topic=record.topic, partition=record.partition, offset=record.offset)
         case = Case(subject, ref, cause, now, now_ms, self._desk.pack.id)
-        self.conclude(record, case, ruling, judgements, account, judged)
+        return replace(case, same=tuple(self._caused(case, account))) if again else case
+
+    def _caused(self, case: Case, account: Account) -> Iterator[Enforcement]:
+        """The account's known actions that the case's cause led to."""
+        for known in account.actions:
+            kept = self._desk.ledger.action(known.action_id)
+            if kept is None:
+                continue
+            action = kept.action
+            if case.post_id is not None:
+                if action.post_id == case.post_id:
+                    yield action
+            elif action.action_id == action_id(
+                action.kind, "apply", action.subject.type, action.subject.id,
+                action.policy, action.policy_version, case.cause,
+            ):  # fmt: skip
+                yield action
+
+    def ruling(self, case: Case, judgements: Sequence[Judgement], account: Account) -> Ruling:
+        """The ruling, by the strikes that stood before anything followed from the case's cause.
+
+        What is removed already leaves no doubt behind, save by policies of zero tolerance: a person sees those.
+        """
+        active, by_policy = account.active_strikes(case.now_ms), account.strikes_by_policy(case.now_ms)
+        for strike in own_strikes(account, case):
+            active -= strike.weight
+            by_policy[strike.policy] -= strike.weight
+        ruling = decide(judgements, active, by_policy)
+        removals = {(a.kind, a.subject.type) for a in case.same or ()}
+        if ruling.doubts and ("remove", "post") in removals:
+            doubts = tuple(j for j in ruling.doubts if any(rung.queue for rung in j.loaded.policy.ladder))
+            outcome = ruling.outcome
+            if outcome == "review" and not (doubts or ruling.failures or ruling.at_risk):
+                outcome = "clear"
+            ruling = replace(ruling, outcome=outcome, doubts=doubts)
+        return ruling
 
     def conclude(
         self,
@@ -82,12 +130,16 @@ class Court:
         judgements: Sequence[Judgement],
         account: Account,
         judged: Judged,
+        about: SubjectRef | None = None,
     ) -> None:
-        """Enforces a ruling, and publishes the decision with all that follows from it."""
+        """Enforces a ruling, and publishes the decision, on the subject or `about`, with all that follows from it."""
         subject = case.subject
         protected = self._desk.pack.facts.protected_accounts
         effects = enforce(case, ruling, account, self._desk.breakers, self._desk.ledger.applied, protected)
-        target = SubjectRef(type=subject.kind, id=subject.id)
+        if case.same is not None:
+            # What waits for a person already is not asked again.
+            effects.items = [i for i in effects.items if self._desk.ledger.open_reason(i.item_id) is None]
+        target = about or SubjectRef(type=subject.kind, id=subject.id)
         self._desk.out.settle(
             record, target, subject.account_id, effects.outcome, case.now, judged, account,
             judgements=judgements, effects=effects, uncovered=uncovered_language(subject, judgements),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from schemas.base import LATEST, encode
+from schemas.base import LATEST, Subject, encode
 from schemas.dead_letters import MAX_KEPT_PREFIX, MAX_KEPT_WHOLE, DeadLetter, Header
 from worker import __version__
 from worker.engine.ids import digest
@@ -24,12 +25,21 @@ def time_of(milliseconds: int) -> datetime:
     return EPOCH + timedelta(milliseconds=milliseconds) if 0 <= milliseconds < _LATEST else EPOCH
 
 
-def dead_letter(record: Record, reason: str, detail: str, attempts: int = 1) -> Output:
+def dead_letter(
+    record: Record, reason: str, detail: str, attempts: int = 1, *, part: tuple[Subject, bytes] | None = None
+) -> Output:
     """The dead letter of a record; all its times come from the record, so that a replay gives the same bytes.
 
     `detail` says what was wrong without repeating content. Values over 512 KiB keep their first 64 KiB,
-    keys their first 8 KiB, and headers as many as fit into 32 KiB.
+    keys their first 8 KiB, and headers as many as fit into 32 KiB. `part` is for a record of which one thing only
+    could not be judged: what that is, and its own JSON, which is kept instead of the record's value.
     """
+    cause: tuple[object, ...] = (record.topic, record.partition, record.offset)
+    subject = None
+    if part is not None:
+        subject, value = part
+        cause += (subject.type, subject.id)
+        record = replace(record, value=value)
     value = record.value or b""
     key = None if record.key is None else record.key[:MAX_KEY]
     headers, cut = _headers(record)
@@ -38,7 +48,7 @@ def dead_letter(record: Record, reason: str, detail: str, attempts: int = 1) -> 
     kept = value[:MAX_KEPT_PREFIX] if truncated else value
     letter = DeadLetter(
         schema_version=1,
-        dead_letter_id=digest("dead-letter", record.topic, record.partition, record.offset),
+        dead_letter_id=digest("dead-letter", *cause),
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,
@@ -54,6 +64,7 @@ def dead_letter(record: Record, reason: str, detail: str, attempts: int = 1) -> 
         attempts=attempts,
         worker_version=__version__,
         failed_at=time_of(record.timestamp),
+        subject=subject,
     )
     return Output("dead-letter", key or b"", encode(letter))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Set
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from schemas.enforcement import Enforcement, Strikes
 from schemas.enforcement import Subject as SubjectRef
@@ -102,6 +102,7 @@ def enforce(
             held.append((step, "breaker"))
     warned = [j for j, rung in unsettled.violations if _is_warned(case, j, rung, account)]
     added = _apply(case, unsettled, allowed, warned, account, effects) if allowed else 0
+    added += sum(strike.weight for strike in own_strikes(account, case)) if not added else 0
     effects.items += _proposals(case, held, warned, account, added)
     removed = any(action.kind != "label" for action in effects.actions)
     if unsettled.doubts and not removed:
@@ -177,7 +178,8 @@ def _stands(case: Case, step: _Step, account: Account, applied: Set[str]) -> boo
     was_applied = name in applied or any(known.action_id == name for known in account.actions)
     if was_applied and not _is_taken_back(case, step, account, applied):
         return True
-    expires, content = expires_ms(case, action), content_in(case, target)
+    content = content_in(case, target)
+    begun = {one.action_id: one.decided_at for one in case.same or ()}
     for known in account.actions:
         if (known.kind, known.subject_type, known.subject_id) != (action.kind, target.type, target.id):
             continue
@@ -187,6 +189,8 @@ def _stands(case: Case, step: _Step, account: Account, applied: Set[str]) -> boo
             continue
         if mode_strength(action.mode) > mode_strength(known.detail):
             continue
+        # Of the same cause's, both began when the first one did.
+        expires = expires_ms(case, action, begun.get(known.action_id))
         if known.expires is None or (expires is not None and expires <= known.expires):
             return True
     return False
@@ -210,9 +214,11 @@ def _is_warned(case: Case, judgement: Judgement, rung: Rung, account: Account) -
     if rung.warn_below is None or judgement.score >= rung.warn_below:
         return False
     before = account.warned.get(policy.id)
-    return not account.strikes_by_policy(case.now_ms).get(policy.id) and (
-        before is None or before + policy.strike_days * DAY <= case.now_ms
-    )
+    if any(one.policy == policy.id and _milliseconds(one.decided_at) == before for one in case.same or ()):
+        before = None  # it was warned of this very thing
+    strikes = account.strikes_by_policy(case.now_ms).get(policy.id, 0)
+    own = sum(s.weight for s in own_strikes(account, case) if s.policy == policy.id)
+    return strikes <= own and (before is None or before + policy.strike_days * DAY <= case.now_ms)
 
 
 def _apply(
@@ -236,7 +242,10 @@ def _apply(
         policy = judgement.loaded.policy
         first = next(step for step in allowed if step.judgement is judgement)
         stands_on = action_id_of(case, judgement, first.action, first.target)
-        weight = max(0, rung.strikes - strikes_about(account, case.post_id, case.now_ms))
+        about = strikes_about(account, case.post_id, case.now_ms)
+        if case.same is not None:
+            about = sum(strike.weight for strike in own_strikes(account, case))
+        weight = max(0, rung.strikes - about)
         expires = case.now_ms + policy.strike_days * DAY
         account.add_strike(Strike(policy.id, weight, expires, stands_on), case.now_ms)
     for judgement, _ in acting:
@@ -279,10 +288,22 @@ def strikes_about(account: Account, post_id: str | None, now_ms: int) -> int:
     return sum(s.weight for s in account.strikes if s.action_id in about and s.expires > now_ms)
 
 
+def own_strikes(account: Account, case: Case) -> list[Strike]:
+    """The strikes in force that the same cause led to before."""
+    if not case.same:
+        return []
+    names = {action.action_id for action in case.same}
+    return [s for s in account.strikes if s.action_id in names and s.expires > case.now_ms]
+
+
 def take_back_warning(account: Account, action: Enforcement) -> None:
     """Forgets the warning that an action gave, where it gave one: whoever was wronged has not been warned."""
-    if account.warned.get(action.policy) == (action.decided_at - EPOCH) // timedelta(milliseconds=1):
+    if account.warned.get(action.policy) == _milliseconds(action.decided_at):
         del account.warned[action.policy]
+
+
+def _milliseconds(time: datetime) -> int:
+    return (time - EPOCH) // timedelta(milliseconds=1)
 
 
 def _among(judgement: Judgement, others: list[Judgement]) -> bool:

@@ -11,6 +11,7 @@ from worker.engine.contract import Evidence, Subject
 from worker.engine.decide import Ruling, decide, rung_of
 from worker.engine.formula import FLAGS
 from worker.engine.learned import names_of
+from worker.engine.media import own
 from worker.engine.policy import Rung
 from worker.engine.registry import LoadedPolicy, Pack
 from worker.engine.scored import ScoredRule, Weighed
@@ -77,18 +78,21 @@ def explain(
 ) -> Explanation:
     """Judges a subject and takes the judgement apart. Costs a judgement for each signal that fired.
 
-    `account` is the record before a post; the post is counted in a copy of it.
+    `account` is the record before a post; the post is counted in a copy of it. Of a subject that was brought here by what
+    was found in one of its media items, only verdicts with evidence in that item count, and nothing is counted.
     """
     chain = Chain(pack.policies, pack.facts, drafts=True)
     signals = pack.measure([subject])[0]
     counters: tuple[Counted, ...] = ()
-    if subject.post is not None and account is not None:
+    if subject.post is not None and account is not None and subject.examined is None:
         account = Account.from_bytes(account.to_bytes())
         watching = Watching(_Rules(pack, chain))
         print_texts([signals])
         watching.post(subject.post, subject, signals, account, account.clock_us // 1000)
         counters = tuple(watching.counters(subject.post, signals, account))
     judgements = chain.run(subject, signals, now)
+    if subject.examined is not None:
+        judgements = own(judgements, subject.examined)
     policies = tuple(
         _policy(chain, j, subject, signals, now, active_strikes, (by_policy or {}).get(j.loaded.policy.id, 0))
         for j in judgements

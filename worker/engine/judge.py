@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -32,8 +32,12 @@ from worker.engine.contract import Subject
 from worker.engine.court import Court
 from worker.engine.dead_letters import dead_letter
 from worker.engine.desk import Desk
+from worker.engine.erasures import Erasures
 from worker.engine.intake import ACCOUNT_OF, Intake, Rejected
 from worker.engine.ledger import Ledger
+from worker.engine.media import MediaCourt
+from worker.engine.media_memory import forget_post, is_ahead, note_post, note_profile
+from worker.engine.media_subjects import media_subject
 from worker.engine.model_findings import Opinions, Settled, is_opinion
 from worker.engine.people.appeals import Appeals
 from worker.engine.people.reports import Reports
@@ -49,7 +53,7 @@ from worker.engine.subjects import subject_of
 from worker.engine.times import EPOCH
 from worker.engine.traits import learn
 from worker.engine.watching import Watching
-from worker.learned.cascade import Asked
+from worker.learned.cascade import Asked, Cascade
 from worker.signals.measured import MeasuredSignals
 from worker.signals.sameness import print_texts
 from worker.signals.view import Signals
@@ -64,6 +68,7 @@ class _Begun(Begun):
     subjects: list[Subject | None]
     signals: list[MeasuredSignals]
     asked: Asked | None = None
+    read: list[Subject] = field(default_factory=list)  # the subjects that models read
 
 
 class PartitionJudge:
@@ -114,6 +119,8 @@ class PartitionJudge:
         self._desk = desk
         self._telling = Telling(desk)
         self._court = Court(desk, self._telling, publish_all)
+        self._media = MediaCourt(desk, self._court)
+        self._erasures = Erasures()
         self._reports = Reports(desk)
         self._appeals = Appeals(desk)
         self._reviews = Reviews(desk, self._appeals, self._reports, self._telling)
@@ -149,6 +156,7 @@ class PartitionJudge:
         elif key == self.partition_key and value is not None:
             self.partition_record = json.loads(value)
             self.breakers.restore(self.partition_record.get("breakers", []))
+            self._erasures.restore(self.partition_record.get("erased", {}))
             for topic, left in self.partition_record.get("second_model", {}).items():
                 if topic in self._allowances:
                     self._allowances[topic].restore(int(left))
@@ -183,22 +191,33 @@ class PartitionJudge:
         for topic, times in Counter(record.topic for record in records).items():
             judged.count("moderator_records_total", topic, by=times)
         models = [self._intake.read(record, judged) for record in records]
-        subjects = [subject_of(model) for model in models]
-        asking = [subject for subject in subjects if subject is not None]
-        signals = self.pack.signals.measure(asking)
+        subjects = [self._subject(model) for model in models]
+        signals = self.pack.signals.measure([subject for subject in subjects if subject is not None])
         print_texts(signals)
         begun = _Begun(records, judged, models, subjects, signals)
         cascade = self.pack.models.cascade
         if cascade is not None:
-            allowances = [
-                self._allowances[record.topic]
-                for record, subject in zip(records, subjects, strict=True)
-                if subject is not None
-            ]
-            begun.asked = asked = cascade.first(asking, signals, allowances)
+            begun.asked = asked = self._ask_models(cascade, begun)
             if asked.questions:
                 begun.think = partial(cascade.second, asked)
         return begun
+
+    def _subject(self, model: object) -> Subject | None:
+        if isinstance(model, MediaSignals):
+            return media_subject(model) if self._media.matters(model) else None
+        return subject_of(model)
+
+    def _ask_models(self, cascade: Cascade, begun: _Begun) -> Asked:
+        """What the fast model says; the words around media that were examined later it read with the post."""
+        measured = iter(begun.signals)
+        read = [
+            (subject, next(measured), self._allowances[record.topic])
+            for record, subject in zip(begun.records, begun.subjects, strict=True)
+            if subject is not None
+        ]
+        read = [one for one in read if one[0].examined is None]
+        begun.read = [subject for subject, _, _ in read]
+        return cascade.first(begun.read, [seen for _, seen, _ in read], [allowed for *_, allowed in read])
 
     def finish(self, begun: Begun, each: Callable[[Judged], None] | None = None) -> Judged:
         """Judges a batch that was begun, once `think` was called where it is not None."""
@@ -206,7 +225,7 @@ class PartitionJudge:
         judged = begun.judged
         if begun.asked is not None:
             self._learn(begun.asked, judged)
-            self._opinions.notice(self.pack.models.cascade, begun.asked, begun.subjects)
+            self._opinions.notice(self.pack.models.cascade, begun.asked, begun.read)
         signals = iter(begun.signals)
         for record, model, subject in zip(begun.records, begun.models, begun.subjects, strict=True):
             measured = None if subject is None else (subject, next(signals))
@@ -216,6 +235,8 @@ class PartitionJudge:
                 self._post(record, model, measured, judged)
             elif isinstance(model, AccountRecord):
                 self._account(record, model, measured, judged)
+            elif isinstance(model, MediaSignals):
+                self._media.judge(record, model, measured, self._erasures, judged)
             elif isinstance(model, Report) and measured is not None:
                 self._rights(record, model, *measured, judged)
             else:
@@ -267,6 +288,7 @@ class PartitionJudge:
             self._out.close_items(post, account, judged)
             account.seen(post.post_id, now_ms)  # should the post itself come later, it is gone already
             account.delete(post.post_id, now_ms)
+            forget_post(account, post.post_id)
             self._out.settle(
                 record,
                 SubjectRef(type="post", id=post.post_id),
@@ -294,11 +316,16 @@ class PartitionJudge:
             return
         if post.edit_of == post.post_id:
             note_edit(account, post.post_id, post.created_at)
+        read = measured[0]
+        ahead = is_ahead(account, post.post_id) and post.edit_of != post.post_id
+        if ahead:
+            measured = self._media.joined(post, measured, account, now_ms)
+        note_post(account, post, now_ms)
         learn(account, measured[0], self.pack.notices)
         self._watching.post(post, *measured, account, now_ms)
         self._telling.post(post, *measured, account, now_ms, judged)
-        self._court.rule(record, *measured, account, now, post.post_id, judged)
-        self._opinions.ask(measured[0], key, account, now_ms, judged)
+        self._court.rule(record, *measured, account, now, post.post_id, judged, ahead)
+        self._opinions.ask(read, key, account, now_ms, judged)
 
     def _account(
         self, record: Record, model: AccountRecord, measured: tuple[Subject, Signals] | None, judged: Judged
@@ -314,7 +341,8 @@ class PartitionJudge:
         cause = f"{model.account_id}@{format_time(model.updated_at)}"
         learn(account, measured[0], self.pack.notices)
         self._telling.profile(model, account, account.clock_us // 1000, judged)
-        self._court.rule(record, *measured, account, now, cause, judged)
+        note_profile(account, model, account.clock_us // 1000)
+        self._court.rule(record, *measured, account, now, cause, judged, is_ahead(account, cause))
 
     def _rights(
         self, record: Record, report: Report, subject: Subject, signals: Signals, judged: Judged
@@ -347,13 +375,6 @@ class PartitionJudge:
                 self._reports.weigh(record, model, judged)
             case Finding():
                 self._finding(record, model, judged)
-            case MediaSignals():
-                # Nothing follows from them yet but a decision.
-                subject = SubjectRef(type="media", id=f"{model.post_id}/{model.media_id}")
-                known = model.account_id in self.accounts
-                account = self.accounts.get(model.account_id) if known else None
-                now = self._desk.now(model.account_id, model.observed_at)
-                self._out.settle(record, subject, model.account_id, "clear", now, judged, account)
             case _:
                 judged.count("moderator_decisions_total", record.topic, "clear")
 
@@ -384,6 +405,7 @@ class PartitionJudge:
             self._out.close(item_id, "account-deleted", judged)
         self.ledger.erase(account_id, now_ms)
         self.accounts.erase(account_id)
+        self._erasures.add(account_id, now_ms)
 
     def _collect(self, judged: Judged) -> None:
         judged.state.update(self.accounts.flush())
@@ -394,6 +416,8 @@ class PartitionJudge:
             "pack_sha256": self.pack.sha256,
             "breakers": self.breakers.to_json(),
         }
+        if (erased := self._erasures.to_json()) or "erased" in self.partition_record:
+            engine["erased"] = erased
         if self._allowances:
             engine["second_model"] = {topic: left.to_json() for topic, left in self._allowances.items()}
         if any(self.partition_record.get(key) != value for key, value in engine.items()):

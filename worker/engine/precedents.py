@@ -35,6 +35,8 @@ def content_of(subject: Subject, name: str) -> str:
     """What a profile's field holds, as a digest; of a picture its hash, or what else names it."""
     if name in {"avatar", "header"}:
         item = None if subject.account is None else getattr(subject.account, name)
+        if subject.examined is not None and subject.examined.field == f"profile.{name}":
+            item = subject.examined.received  # the same content before it was examined and after
         held = None if item is None else item.sha256 or item.pdq or item.uri or item.media_id
         return digest("content", name, held)
     return digest("content", subject.fields.get("profile." + name, ""))

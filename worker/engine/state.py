@@ -32,7 +32,7 @@ REMEMBERED_DECISIONS = 128  # of moderators
 APPEAL_DAYS = 20
 LIVE_ACCOUNTS = 20_000  # decoded records kept between batches; of all others only the bytes
 LIVE_BYTES = 2048  # of an encoded record: a longer one counts as several
-_PLAIN = ("told", "human", "warned", "reported", "traits", "heard")
+_PLAIN = ("told", "human", "warned", "reported", "traits", "heard", "media")
 
 
 @dataclass(slots=True)
@@ -78,7 +78,7 @@ class Account:
     the posts that the account deleted last, as `recent` does, but fewer. `behaviour` is what it did lately,
     `told` when its features were last told to their owners, `human` what moderators decided about its subjects,
     `warned` when it was warned by each policy, `reported` who reported it lately, `traits` what its profile said last,
-    `heard` which appeals and reviews were judged last.
+    `heard` which appeals and reviews were judged last, `media` what its media stood in (see `media_memory`).
     """
 
     clock_us: int = 0
@@ -96,6 +96,7 @@ class Account:
     reported: list[Any] = field(default_factory=list)
     traits: dict[str, Any] = field(default_factory=dict)
     heard: dict[str, int] = field(default_factory=dict)
+    media: dict[str, Any] = field(default_factory=dict)
 
     def advance(self, time_us: int) -> bool:
         """Moves the account's clock (microseconds) to a record's time; False when that would run backwards."""
@@ -106,31 +107,31 @@ class Account:
 
     def seen(self, post_id: str, now: int) -> bool:
         """Whether a post id was seen within the last 512 posts and 24 hours; remembers it if not."""
-        return _seen(self.recent, _name(post_id), now, REMEMBERED_POSTS)
+        return _seen(self.recent, name_of(post_id), now, REMEMBERED_POSTS)
 
     def knows(self, post_id: str) -> bool:
         """Whether the post is one of those seen last; nothing is said of whether it still stands."""
-        return _name(post_id) in self.recent
+        return name_of(post_id) in self.recent
 
     def posted(self, post_id: str) -> int | None:
         """When a post came, None for one that is not among those seen last."""
-        return self.recent.get(_name(post_id))
+        return self.recent.get(name_of(post_id))
 
     def found(self, finding_id: str, now: int) -> bool:
         """Whether a finding was judged before, among the last 128 and within 24 hours; remembers it if not."""
-        return _seen(self.findings, _name(finding_id), now, REMEMBERED_FINDINGS)
+        return _seen(self.findings, name_of(finding_id), now, REMEMBERED_FINDINGS)
 
     def delete(self, post_id: str, now: int) -> None:
         """Remembers for 24 hours that the account deleted a post."""
-        _seen(self.deleted, _name(post_id), now, REMEMBERED_DELETIONS)
+        _seen(self.deleted, name_of(post_id), now, REMEMBERED_DELETIONS)
 
     def has_deleted(self, post_id: str) -> bool:
         """Whether a post is one of the last 64 that the account deleted."""
-        return _name(post_id) in self.deleted
+        return name_of(post_id) in self.deleted
 
     def hears(self, name: str, now: int) -> bool:
         """Whether an appeal or a review was judged before, among the last 128; remembers it if not."""
-        name = _name(name)
+        name = name_of(name)
         if name in self.heard:
             return True
         self.heard[name] = now
@@ -141,7 +142,7 @@ class Account:
     def decide(self, subject: str, outcome: str, reviewer_id: str, now: int) -> None:
         """Remembers what a moderator decided about a subject, as `subject_key` names it; among the last 128."""
         self.human.pop(subject, None)
-        self.human[subject] = [outcome, _name(reviewer_id), now]
+        self.human[subject] = [outcome, name_of(reviewer_id), now]
         while len(self.human) > REMEMBERED_DECISIONS:
             del self.human[next(iter(self.human))]
 
@@ -236,15 +237,16 @@ class Account:
             record.get("reported", []),
             record.get("traits", {}),
             record.get("heard", {}),
+            record.get("media", {}),
         )
 
 
 def subject_key(subject_type: str, subject_id: str) -> str:
     """What a subject is called in `Account.human`: its type, a colon and its id, of a long id a digest."""
-    return f"{subject_type}:{_name(subject_id)}"
+    return f"{subject_type}:{name_of(subject_id)}"
 
 
-def _name(given: str) -> str:
+def name_of(given: str) -> str:
     """What an id is remembered as: itself when it is short and takes a byte a character in JSON, else a digest."""
     short = len(given) <= LONGEST_REMEMBERED and given.isascii() and given.isprintable()
     return given if short and '"' not in given and "\\" not in given else digest("post", given)

@@ -11,6 +11,9 @@ from schemas.reports import Report
 from worker.engine.contract import Subject
 from worker.signals.language import identify
 
+MEDIA_TEXTS = ("alt_text", "transcript", "on_screen_text")
+"""What of a media item is text that its author is answerable for."""
+
 
 @lru_cache(maxsize=1024)
 def primary_language(tag: str | None) -> str | None:
@@ -31,7 +34,8 @@ def post_subject(post: Post) -> Subject:
         fields["text"] = post.text
     left = MAX_TEXT  # as much of all media together as of a post: a record may be a megabyte
     for index, item in enumerate(post.media):
-        for name, text in (("alt_text", item.alt_text), ("transcript", item.transcript)):
+        for name in MEDIA_TEXTS:
+            text = getattr(item, name)
             if text and left:
                 fields[f"media[{index}].{name}"] = text[:left]
                 left -= min(left, len(text))

@@ -6,25 +6,20 @@ PDQ hashes are 256 bits; two are of the same picture up to a distance of 31 wher
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from worker.signals.near_hashes import FARTHEST, NearHashes, Words, words_of
 
 if TYPE_CHECKING:
     from schemas.base import PolicyId
     from worker.engine.facts import Bank
 
-PDQ_DISTANCE = 31  # bits, inclusive
+PDQ_DISTANCE = FARTHEST  # 31 bits, inclusive
 PDQ_QUALITY = 50  # 0..100; a hash of a picture without features is near that of many others
 
 HashKind = Literal["sha256", "md5", "pdq"]
-
-# Of two hashes at most 31 bits apart, cut into 16 words of 16 bits, one pair of words differs in at most one bit:
-# were it two in each, that would be 32. (Multi-index hashing: Norouzi, Punjani, Fleet, CVPR 2012.)
-_WORDS = 16
-_WORD_BITS = 16
-_NEAR = (0, *(1 << bit for bit in range(_WORD_BITS)))
-_FEW = 256  # entries up to which comparing with each one is cheaper than 272 look-ups
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,42 +86,6 @@ class HashIndex:
         return Match(bank.name, bank.policy, bank.opinion, kind, distance)
 
 
-class NearHashes:
-    """256-bit hashes, searched by Hamming distance; exact, not approximate."""
-
-    def __init__(self, values: Sequence[int]) -> None:
-        self._values = tuple(values)
-        self._words: dict[int, list[int]] = {}
-        if len(self._values) > _FEW:
-            for index, value in enumerate(self._values):
-                for key in _keys(value):
-                    self._words.setdefault(key, []).append(index)
-
-    def within(self, value: int, limit: int = PDQ_DISTANCE) -> list[tuple[int, int]]:
-        """(index, distance) of all entries at most `limit` (up to 31) bits away, by index.
-
-        Raises:
-          ValueError: the limit is more than the index can tell.
-        """
-        if limit > PDQ_DISTANCE:
-            raise ValueError(f"distances above {PDQ_DISTANCE} cannot be searched for")
-        found = ((index, (self._values[index] ^ value).bit_count()) for index in self._candidates(value))
-        return [(index, distance) for index, distance in found if distance <= limit]
-
-    def _candidates(self, value: int) -> Sequence[int]:
-        if not self._words:
-            return range(len(self._values))
-        words = self._words
-        return sorted({i for key in _keys(value) for flip in _NEAR for i in words.get(key ^ flip, ())})
-
-
-def _keys(value: int) -> Iterator[int]:
-    """The words of a hash, each with its place above it."""
-    mask = (1 << _WORD_BITS) - 1
-    for place in range(_WORDS):
-        yield place << _WORD_BITS | value >> place * _WORD_BITS & mask
-
-
 def pdq_distance(first: str, second: str) -> int:
     """Bits in which two PDQ hashes, given in hex digits, differ: 0..256."""
     return (int(first, 16) ^ int(second, 16)).bit_count()
@@ -135,3 +94,17 @@ def pdq_distance(first: str, second: str) -> int:
 def is_same_picture(first: str, second: str) -> bool:
     """Whether two PDQ hashes of good quality, given in hex digits, are of the same picture."""
     return pdq_distance(first, second) <= PDQ_DISTANCE
+
+
+__all__ = [
+    "PDQ_DISTANCE",
+    "PDQ_QUALITY",
+    "HashIndex",
+    "HashKind",
+    "Match",
+    "NearHashes",
+    "Words",
+    "is_same_picture",
+    "pdq_distance",
+    "words_of",
+]

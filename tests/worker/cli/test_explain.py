@@ -99,3 +99,31 @@ def test_exactly_one_place_to_look_in_is_wanted(moderator: Moderator, arguments:
 
 def test_a_broker_that_nobody_answers_at_is_code_3(moderator: Moderator) -> None:
     assert moderator("explain", "1", "--broker", "127.0.0.1:1").code == 3
+
+
+def test_what_was_found_in_the_media_is_shown_with_the_post(moderator: Moderator, tmp_path: Path) -> None:
+    file = tmp_path / "media.jsonl"
+    picture = {"media_id": "m1", "kind": "image"}
+    value = {**post(1, "realword"), "media": [picture]}
+    signals = {
+        "schema_version": 1,
+        "post_id": "1",
+        "account_id": "u1",
+        "media_id": "m1",
+        "provenance": {"digital_source_type": "trainedAlgorithmicMedia"},
+        "context": {"post": value},
+        "observed_at": "2026-11-22T09:01:05Z",
+    }
+    lines = [{"topic": "posts", "value": value}, {"topic": "media.signals", "value": signals}]
+    file.write_text("\n".join(map(json.dumps, lines)), "utf-8")
+    command = ("explain", "1", "--from", str(file), "--policies", str(PACK.parent / "media"))
+    report = moderator(*command, "--json").json
+    assert report["outcome"] == "clear"
+    (media,) = report["media"]
+    assert (media["media_id"], media["outcome"], media["ahead"]) == ("m1", "violation", False)
+    shown = moderator(*command).out
+    assert "media m1, found 2026-11-22T09:01:05Z, after the post was judged" in shown
+    assert "passed-off" in shown
+    replayed = moderator("replay", str(file), "--policies", str(PACK.parent / "media")).out
+    topics = [json.loads(line)["topic"] for line in replayed.splitlines()]
+    assert topics == ["decisions", "enforcement.remove", "notices"]

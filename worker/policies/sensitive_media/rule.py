@@ -53,7 +53,7 @@ class Rule(ScoredRule):
         for hit in hits:
             if hit.score >= doubt:
                 grade = 1.0 if hit.score >= sure else self._doubtful
-                yield replace(hit, score=grade, detail=f"classifier: {hit.score:.2f}")
+                yield replace(hit, score=grade, detail=f"{hit.detail or 'classifier'}: {hit.score:.2f}")
 
 
 def _is_unmarked(subject: Subject, field: str) -> bool:

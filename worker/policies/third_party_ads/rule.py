@@ -21,6 +21,7 @@ _ANY = frozenset({"video", "video-ads"})
 _SCOPES: dict[str, frozenset[str]] = {
     "ad-break": _ANY | {"ad-break", "pre-roll", "mid-roll", "post-roll"},
     "graphic": _ANY | {"sponsorship", "sponsorship-graphic"},
+    "graphic-known": _ANY | {"sponsorship", "sponsorship-graphic"},
     "spoken": _ANY | {"sponsorship", "sponsorship-spoken"},
     "spoken-weak": _ANY | {"sponsorship", "sponsorship-spoken"},
     "offer": _ANY | {"sponsorship", "sponsorship-spoken"},

@@ -1,11 +1,15 @@
-"""What upstream says about media: classifier scores, provenance, advertisement markers, hashes, where it is shown."""
+"""What is known of media: classifier scores, provenance, advertisement markers, hashes, where it is shown.
+
+Upstream says it in the post or the profile, or it was found later and came as `media.signals`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from schemas.posts import Media
-from worker.engine.contract import Subject
+from schemas.media_signals import BankMatch
+from schemas.posts import Media, Provenance
+from worker.engine.contract import Examined, Subject
 from worker.engine.facts import Facts
 from worker.engine.policy import POLICY_IDS
 from worker.signals.hashes import Match
@@ -30,6 +34,13 @@ CLASSES = {
     "weapon": "a weapon",
 }
 _SENSITIVE_CLASSES = ("nudity", "gore", "sexual-violence", "animal-cruelty")
+# Terms of the IPTC's digital source types, https://cv.iptc.org/newscodes/digitalsourcetype/, read 2026-11-24.
+_GENERATED = frozenset(("trainedalgorithmicmedia",))
+_PARTLY_GENERATED = frozenset(("compositewithtrainedalgorithmicmedia",))
+_CAPTURED = frozenset(("digitalcapture", "computationalcapture", "negativefilm", "positivefilm", "print"))
+PARTLY = 0.58  # how much "generated" says of a picture of which a part is
+_FAILURES = 3  # checks that a manifest failed, in a detail
+_NAME = 60  # code points of a program's or a model's name in a detail
 _C2PA = {
     "valid": "media.c2pa-valid",
     "trusted": "media.c2pa-valid",
@@ -50,8 +61,10 @@ MEANINGS = {
     "media.profile": "It is an account's picture.",
     "media.header": "It is an account's header picture.",
     "media.video": "It is a video.",
-    "media.ai-generated": "It is known to be made by a generative model.",
-    "media.c2pa-valid": "It carries a valid C2PA manifest of where it comes from.",
+    "media.ai-generated": f"It is known to be made by a generative model, or with {PARTLY} a part of it.",
+    "media.c2pa-camera": "A C2PA manifest of a signer on the trust list says that a camera took it.",
+    "media.c2pa-trusted": "It carries a valid C2PA manifest, and its signer is on the trust list.",
+    "media.c2pa-valid": "It carries a valid C2PA manifest; without a known signer anybody can have made that.",
     "media.c2pa-invalid": "Its C2PA manifest does not fit it: it was changed afterwards.",
     "media.ad-marker": "It announces an advertisement.",
     **{f"hash.{policy}": f"It is in a hash bank of {policy}." for policy in POLICY_IDS},
@@ -78,10 +91,14 @@ class MediaObserver(PlainObserver):
         marks_all = author is not None and author.sensitive_by_default
         live = subject.post is not None and subject.post.surface == "live"
         for field, item in _items(subject):
-            hits += _scores(field, item, marked=item.marked_sensitive or (marks_all and field[0] == "m"))
+            examined = subject.examined
+            if examined is not None and examined.field != field:
+                examined = None
+            marked = item.marked_sensitive or (marks_all and field[0] == "m")
+            hits += _scores(field, item, examined, marked=marked)
             hits += [Hit(name, field, None, None) for name in _places(field, item, live=live)]
             hits += _origin(field, item)
-            hits += _hashes(field, item, facts)
+            hits += _hashes(field, item, examined, facts)
         return hits
 
 
@@ -96,18 +113,22 @@ def _items(subject: Subject) -> Iterator[tuple[str, Media]]:
             yield "profile.header", subject.account.header
 
 
-def _scores(field: str, item: Media, *, marked: bool) -> list[Hit]:
+def _scores(field: str, item: Media, examined: Examined | None, *, marked: bool) -> list[Hit]:
     hits: list[Hit] = []
+    model = None if examined is None else examined.classifier
     sensitive = 0.0
     for written, score in item.scores.items():
         name = written.lower().replace("_", "-").replace(" ", "-")
         if name in _SENSITIVE_CLASSES:
             sensitive = max(sensitive, score)
         if score >= FLOOR:
+            # Of an item that upstream had scored as well, the model is named for what it raised.
+            raised = model and examined is not None and score > examined.received.scores.get(written, -1.0)
+            detail = _said(model) if raised and model else ""
             if name in {"nudity", "gore"}:
-                hits.append(Hit(f"media.{name}", field, None, None, score))
+                hits.append(Hit(f"media.{name}", field, None, None, score, detail))
             elif name in CLASSES:
-                hits.append(Hit(f"media.score-{name}", field, None, None, score))
+                hits.append(Hit(f"media.score-{name}", field, None, None, score, detail))
     if sensitive >= SENSITIVE and not marked:
         hits.append(Hit("media.unmarked", field, None, None, sensitive))
     return hits
@@ -127,11 +148,7 @@ def _places(field: str, item: Media, *, live: bool) -> Iterator[str]:
 def _origin(field: str, item: Media) -> Iterator[Hit]:
     provenance = item.provenance
     if provenance is not None:
-        if provenance.ai_generated:
-            yield Hit("media.ai-generated", field, None, None)
-        name = _C2PA.get((provenance.c2pa or "").lower())
-        if name is not None:
-            yield Hit(name, field, None, None)
+        yield from _made(field, provenance)
     if item.ad_markers:
         kinds = sorted({marker.kind for marker in item.ad_markers if marker.kind})
         first = item.ad_markers[0].at_seconds
@@ -139,27 +156,74 @@ def _origin(field: str, item: Media) -> Iterator[Hit]:
         yield Hit("media.ad-marker", field, None, None, 1.0, detail)
 
 
-def _hashes(field: str, item: Media, facts: Facts) -> list[Hit]:
-    """For each policy the surest match of the item and of its frames."""
-    if not facts.banks:
-        return []
-    matches: list[tuple[Match, str]] = [
-        (match, "")
-        for match in facts.hashes.find(sha256=item.sha256, pdq=item.pdq, pdq_quality=item.pdq_quality)
-    ]
-    for frame in item.frames:
-        place = f", frame at {frame.at_seconds:g} s"
-        found = facts.hashes.find(pdq=frame.pdq, pdq_quality=frame.pdq_quality)
-        matches += [(match, place) for match in found]
-    matches.sort(key=lambda found: (-found[0].score, found[0].distance))
+def _made(field: str, provenance: Provenance) -> Iterator[Hit]:
+    """How the item was made; of a source type that is given as an address the last part counts."""
+    source = (provenance.digital_source_type or "").rpartition("/")[2].rpartition(":")[2]
+    kind = source.lower()
+    generated = 0.0
+    if kind in _PARTLY_GENERATED:
+        generated = PARTLY  # also where the flag says "generated": it does not say how much
+    elif kind in _GENERATED or provenance.ai_generated:
+        generated = 1.0
+    if generated:
+        said = [f"source type {source}"] if kind in _GENERATED | _PARTLY_GENERATED else []
+        if provenance.generator:
+            said.append(_said(provenance.generator))
+        yield Hit("media.ai-generated", field, None, None, generated, ", ".join(said))
+    state = (provenance.c2pa or "").lower()
+    name = _C2PA.get(state)
+    if name is not None:
+        failed = ", ".join(_said(code) for code in provenance.c2pa_failures[:_FAILURES])
+        yield Hit(name, field, None, None, 1.0, failed)
+    if state == "trusted":
+        signer = f"signed by {_said(provenance.signer)}" if provenance.signer else ""
+        yield Hit("media.c2pa-trusted", field, None, None, 1.0, signer)
+        if kind in _CAPTURED and not generated:
+            yield Hit("media.c2pa-camera", field, None, None, 1.0, f"source type {source}")
+
+
+def _said(name: str) -> str:
+    """A name from metadata or a producer, as far as it can be shown."""
+    return "".join(char for char in name[:_NAME] if char.isprintable())
+
+
+def _hashes(field: str, item: Media, examined: Examined | None, facts: Facts) -> list[Hit]:
+    """For each policy the surest match of the item and of its frames, in the pack's banks or in the operator's."""
+    found: list[tuple[float, int, str, str]] = []  # score, distance, policy, detail
+    if facts.banks:
+        hashes = facts.hashes
+        for match in hashes.find(
+            sha256=item.sha256, md5=item.md5, pdq=item.pdq, pdq_quality=item.pdq_quality
+        ):
+            found.append((match.score, match.distance, match.policy, _detail(match)))
+        for frame in item.frames:
+            place = f", frame at {frame.at_seconds:g} s"
+            for match in hashes.find(pdq=frame.pdq, pdq_quality=frame.pdq_quality):
+                found.append((match.score, match.distance, match.policy, _detail(match) + place))
+    for one in () if examined is None else examined.matches:
+        if one.policy in POLICY_IDS:
+            score = 1.0 if one.opinion == "confirmed" else 0.5
+            found.append((score, one.distance, one.policy, _bank_detail(one)))
+    found.sort(key=lambda match: (-match[0], match[1]))
     best: dict[str, Hit] = {}
-    for match, place in matches:
-        name = f"hash.{match.policy}"
-        detail = f"bank {match.bank}, {match.kind}"
-        if match.kind == "pdq":
-            detail += f" at distance {match.distance}"
-        best.setdefault(name, Hit(name, field, None, None, match.score, detail + place))
+    for score, _, policy, detail in found:
+        name = f"hash.{policy}"
+        best.setdefault(name, Hit(name, field, None, None, score, detail))
     return list(best.values())
+
+
+def _detail(match: Match) -> str:
+    detail = f"bank {match.bank}, {match.kind}"
+    return f"{detail} at distance {match.distance}" if match.kind == "pdq" else detail
+
+
+def _bank_detail(match: BankMatch) -> str:
+    detail = f"bank {_said(match.bank)}"
+    if match.share is not None:
+        return f"{detail}, {match.share:.0%} of frames".replace("%", " %")
+    if match.kind is not None:
+        detail += f", {_said(match.kind)}"
+    return f"{detail} at distance {match.distance}" if match.distance or match.kind == "pdq" else detail
 
 
 OBSERVER = MediaObserver()

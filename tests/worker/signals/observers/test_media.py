@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from schemas.media_signals import BankMatch
+from schemas.posts import Media
 from tests.worker.signals.observers.helpers import account, media, observe, post, seen
+from worker.engine.contract import Examined
 from worker.engine.facts import Bank, Facts
-from worker.signals.observers.media import OBSERVER
+from worker.signals.observers.media import OBSERVER, PARTLY
 
 PDQ = "f0" * 32
 SHA = "ab" * 32
@@ -138,3 +141,115 @@ def test_an_avatar_is_looked_up_as_well() -> None:
     assert ("hash.child-sexual-exploitation", "profile.avatar") in seen(
         OBSERVER, subject, facts({"sha256": [SHA]})
     )
+
+
+def examined(subject: Any, field: str = "media[0]", received: Any = None, **more: Any) -> Any:
+    matches = tuple(BankMatch.model_validate({"bank": "b"} | one) for one in more.pop("matches", ()))
+    subject.examined = Examined(field, received or Media(media_id="m1"), matches, **more)
+    return subject
+
+
+def details(subject: Any, facts: Facts | None = None) -> dict[str, tuple[float, str]]:
+    return {hit.signal: (hit.score, hit.detail) for hit in observe(OBSERVER, subject, facts)}
+
+
+@pytest.mark.parametrize(
+    ("match", "score", "detail"),
+    [
+        ({"opinion": "confirmed", "kind": "pdq", "distance": 12}, 1.0, "bank b, pdq at distance 12"),
+        ({"opinion": "confirmed", "kind": "pdq"}, 1.0, "bank b, pdq at distance 0"),
+        ({"opinion": "seed", "kind": "vpdq", "share": 0.874}, 0.5, "bank b, 87 % of frames"),
+        ({"opinion": "seed", "kind": "sha256"}, 0.5, "bank b, sha256"),
+        ({"opinion": "rumour", "kind": "tlsh", "distance": 40}, 0.5, "bank b, tlsh at distance 40"),
+        ({}, 0.5, "bank b"),
+        ({"bank": "x\x00y" * 60, "opinion": "confirmed"}, 1.0, "bank " + "xy" * 20),
+    ],
+)
+def test_matches_that_were_found_count_by_their_opinion_and_say_how(
+    match: dict[str, Any], score: float, detail: str
+) -> None:
+    subject = examined(post(media=[media()]), matches=[{"policy": "copyright", **match}])
+    assert details(subject) == {"hash.copyright": (score, detail)}
+
+
+def test_of_many_matches_the_surest_is_told_and_unknown_policies_are_ignored() -> None:
+    seed = {"policy": "copyright", "opinion": "seed", "kind": "md5"}
+    sure = {"policy": "copyright", "opinion": "confirmed", "kind": "pdq", "distance": 30}
+    subject = examined(post(media=[media(sha256=SHA)]), matches=[seed, sure, {"policy": "kindness"}, {}])
+    held = facts({"policy": "copyright", "sha256": [SHA]})
+    assert details(subject) == {"hash.copyright": (1.0, "bank b, pdq at distance 30")}
+    assert details(subject, held) == {"hash.copyright": (1.0, "bank bank-0, sha256")}
+
+
+def test_matches_are_those_of_the_item_that_was_examined() -> None:
+    matches = [{"policy": "copyright", "opinion": "confirmed"}]
+    subject = examined(post(media=[media(), media(media_id="m2")]), "media[1]", matches=matches)
+    assert [(hit.signal, hit.field) for hit in observe(OBSERVER, subject)] == [("hash.copyright", "media[1]")]
+    subject = examined(account(avatar=media(), header=media()), "profile.header", matches=matches)
+    fields = [hit.field for hit in observe(OBSERVER, subject) if hit.signal == "hash.copyright"]
+    assert fields == ["profile.header"]
+
+
+def test_the_classifier_is_named_for_the_scores_that_it_raised() -> None:
+    received = Media(media_id="m1", scores={"gore": 0.9})
+    item = media(scores={"nudity": 0.8, "gore": 0.9}, marked_sensitive=True)
+    subject = examined(post(media=[item]), received=received, classifier="example-1")
+    assert details(subject) == {"media.nudity": (0.8, "example-1"), "media.gore": (0.9, "")}
+
+
+def test_an_md5_is_looked_up() -> None:
+    held = facts({"md5": ["cd" * 16]})
+    assert details(post(media=[media(md5="CD" * 16)]), held) == {
+        "hash.child-sexual-exploitation": (1.0, "bank bank-0, md5")
+    }
+
+
+@pytest.mark.parametrize(
+    ("provenance", "expected"),
+    [
+        ({"digital_source_type": "trainedAlgorithmicMedia"}, {"media.ai-generated": 1.0}),
+        (
+            {"digital_source_type": "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"},
+            {"media.ai-generated": 1.0},
+        ),
+        (
+            {"digital_source_type": "digsrctype:compositeWithTrainedAlgorithmicMedia"},
+            {"media.ai-generated": PARTLY},
+        ),
+        (
+            {"digital_source_type": "compositeWithTrainedAlgorithmicMedia", "ai_generated": True},
+            {"media.ai-generated": PARTLY},
+        ),
+        ({"digital_source_type": "algorithmicMedia"}, {}),
+        ({"digital_source_type": "anything else"}, {}),
+        ({"digital_source_type": "digitalCapture"}, {}),
+        (
+            {"digital_source_type": "digitalCapture", "c2pa": "trusted"},
+            {"media.c2pa-valid": 1.0, "media.c2pa-trusted": 1.0, "media.c2pa-camera": 1.0},
+        ),
+        # A certificate of one's own is made in a minute: a stranger's camera vouches for nothing.
+        ({"digital_source_type": "digitalCapture", "c2pa": "valid"}, {"media.c2pa-valid": 1.0}),
+        ({"digital_source_type": "digitalCapture", "c2pa": "expired"}, {}),
+        ({"digital_source_type": "digitalCapture", "c2pa": "unreadable"}, {}),
+        ({"digital_source_type": "digitalCapture", "c2pa": "invalid"}, {"media.c2pa-invalid": 1.0}),
+        (
+            {"digital_source_type": "digitalCapture", "c2pa": "trusted", "ai_generated": True},
+            {"media.ai-generated": 1.0, "media.c2pa-valid": 1.0, "media.c2pa-trusted": 1.0},
+        ),
+        ({"digital_source_type": "algorithmicallyEnhanced", "ai_generated": False}, {}),
+        ({"generator": "Example Maker", "ai_generated": False}, {}),
+    ],
+)
+def test_how_an_item_was_made_is_read_from_its_source_type(
+    provenance: dict[str, Any], expected: dict[str, float]
+) -> None:
+    hits = details(post(media=[media(provenance=provenance)]))
+    assert {name: score for name, (score, _) in hits.items()} == expected
+
+
+def test_a_manifest_says_who_signed_it_or_which_checks_it_failed() -> None:
+    signed = details(post(media=[media(provenance={"c2pa": "trusted", "signer": "Example\u202e Cameras"})]))
+    assert signed["media.c2pa-trusted"] == (1.0, "signed by Example Cameras")
+    codes = ["assertion.dataHash.mismatch", "claimSignature.mismatch", "a", "b"]
+    broken = details(post(media=[media(provenance={"c2pa": "invalid", "c2pa_failures": codes})]))
+    assert broken["media.c2pa-invalid"] == (1.0, "assertion.dataHash.mismatch, claimSignature.mismatch, a")

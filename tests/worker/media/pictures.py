@@ -1,0 +1,43 @@
+"""Pictures for tests of media: those that the benchmark makes."""
+
+from worker.bench.pictures import (
+    KINDS,
+    SIZE,
+    Picture,
+    abstract,
+    black_frame,
+    captioned,
+    chart,
+    city,
+    clip,
+    landscape,
+    logo,
+    meme,
+    mixed,
+    portrait_like,
+    poster,
+    screenshot,
+    still_life,
+    texture,
+)
+
+__all__ = [
+    "KINDS",
+    "SIZE",
+    "Picture",
+    "abstract",
+    "black_frame",
+    "captioned",
+    "chart",
+    "city",
+    "clip",
+    "landscape",
+    "logo",
+    "meme",
+    "mixed",
+    "portrait_like",
+    "poster",
+    "screenshot",
+    "still_life",
+    "texture",
+]

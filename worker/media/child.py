@@ -1,0 +1,114 @@
+"""A process that examines files for the sandbox, one after another: `python -m worker.media.child SETTINGS`.
+
+It reads requests from its standard input and answers on its standard output, each a length of four bytes (big-endian)
+and as many bytes of JSON. It ends when its input does. Whatever a file makes of it, the sandbox outlives it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import struct
+import sys
+from pathlib import Path
+from typing import IO
+
+_NEW_USER, _NEW_NET = 0x10000000, 0x40000000  # of unshare(2)
+_NO_NEW_PRIVILEGES = 38  # of prctl(2)
+_OPEN_FILES = 64
+_LONGEST_REQUEST = 65_536
+
+
+def read_message(stream: IO[bytes], longest: int) -> bytes | None:
+    """The next message; None at the end of the stream.
+
+    Raises:
+        ValueError: it is longer than allowed, or cut off.
+    """
+    head = stream.read(4)
+    if not head:
+        return None
+    if len(head) < 4:
+        raise ValueError("a message is cut off")
+    (length,) = struct.unpack(">I", head)
+    if length > longest:
+        raise ValueError("a message is longer than allowed")
+    body = stream.read(length)
+    if len(body) < length:
+        raise ValueError("a message is cut off")
+    return body
+
+
+def write_message(stream: IO[bytes], body: bytes) -> None:
+    """Writes one message."""
+    stream.write(struct.pack(">I", len(body)) + body)
+    stream.flush()
+
+
+def confine() -> bool:
+    """Gives up what examining does not need; whether the network went too, which not every system lets a process do.
+
+    Has to come before any thread: a process of several cannot leave its namespaces.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_OPEN_FILES, _OPEN_FILES))
+    # Writing to a file is refused by an error, not by a signal.
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    return bool(libc.unshare(_NEW_USER | _NEW_NET) == 0 or libc.unshare(_NEW_NET) == 0)
+
+
+def limit_memory(more_bytes: int) -> None:
+    """Lets the process take as much address space more as this, and no further."""
+    with open("/proc/self/statm", encoding="ascii") as file:
+        taken = int(file.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (taken + more_bytes, taken + more_bytes))
+
+
+def main() -> int:
+    """Examines what it is asked to until its input ends."""
+    confined = confine()
+    # Only now: numpy and the decoders start threads.
+    from pydantic import TypeAdapter
+
+    from worker.media.examine import examine
+    from worker.media.item import Asked, Found, Limits, Refusal, RefusedError
+
+    told = json.loads(sys.argv[1])
+    limits, classifier = Limits(**told["limits"]), None
+    if told["classifier"] is not None:
+        from worker.media.classifier import ClassifierChoice, load_classifier
+
+        classifier = load_classifier(ClassifierChoice.model_validate(told["classifier"]))
+    # Answers go out by a copy, so that a library that prints cannot break them.
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    encode = TypeAdapter(Found).dump_json
+    limit_memory(limits.memory_bytes)
+    write_message(answers, json.dumps({"ready": True, "network": not confined}).encode())
+    while (request := read_message(sys.stdin.buffer, _LONGEST_REQUEST)) is not None:
+        told = json.loads(request)
+        path, asked = Path(told.pop("path")), Asked(**told)
+        # Should the parent be gone, nobody else ends a file that never ends.
+        signal.setitimer(signal.ITIMER_REAL, limits.examine_seconds * 2)
+        try:
+            found = examine(path, asked, limits, classifier)
+            answer = b'{"found":' + encode(found) + b"}"
+        except RefusedError as error:
+            answer = json.dumps({"refused": error.reason, "detail": error.detail}).encode()
+        except MemoryError:
+            answer = json.dumps(
+                {"refused": Refusal.MEMORY, "detail": "examining it takes more memory than allowed"}
+            ).encode()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        write_message(answers, answer)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
