@@ -131,7 +131,7 @@ def _digits(value: str) -> str:
     found = _DIGEST.match(value.upper())
     if found is None:
         raise ValueError("no TLSH: T1 and 70 hex digits")
-    return found[1]
+    return str(found[1])
 
 
 def _bytes(value: str) -> NDArray[np.uint8]:
