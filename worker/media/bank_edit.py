@@ -7,11 +7,12 @@ import fcntl
 import hashlib
 import json
 import os
-import string
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import re2
 
 from worker.engine.tomlfile import Problem
 from worker.media.bank_files import (
@@ -36,8 +37,7 @@ from worker.media.bank_lint import doubts, is_opaque
 from worker.media.exchange_format import Change
 
 _PICTURE_BYTES = 4 * 1024 * 1024
-_STEM = frozenset(string.ascii_letters + string.digits + "._-")
-_LONGEST_STEM = 128
+_STEM = re2.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}\z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +157,7 @@ def picture_of(folder: Path, bank: str, *names: str) -> Path | None:
 def _picture_name(name: str) -> str:
     """The file of an entry's picture; nothing of a name that would lead elsewhere."""
     plain = name.replace(":", "-")
-    return (
-        f"{plain}.jpg"
-        if 0 < len(plain) <= _LONGEST_STEM and _STEM.issuperset(plain) and not plain.startswith(".")
-        else ""
-    )
+    return f"{plain}.jpg" if _STEM.match(plain) else ""
 
 
 def _refusal(change: Change, info: BankInfo) -> str | None:

@@ -39,12 +39,12 @@ DIGITS: dict[Kind, int] = {"sha256": 64, "md5": 32, "pdq": 64, "tlsh": 70}
 HASHES_ONLY = frozenset(("child-sexual-exploitation", "non-consensual-nudity"))
 """Policies whose banks hold hashes and nothing else: no pictures, no names."""
 
-BANK_NAME = re2.compile(r"^[a-z0-9][a-z0-9_-]{0,63}$")
-ENTRY = re2.compile(r"^[^\s\x00-\x1f\x7f]{1,128}$")
+BANK_NAME = re2.compile(r"[a-z0-9][a-z0-9_-]{0,63}\z")
+ENTRY = re2.compile(r"[^\s\pZ\pC]{1,128}\z")
 PICTURES = "pictures"
 INFO = "bank.toml"
 
-_HEX = re2.compile(r"^[0-9a-f]+$")
+_HEX = "0123456789abcdef"
 _RANKS: dict[Opinion, int] = {"negative": 0, "seed": 1, "confirmed": 2, "disputed": 3}
 _MOST_PROBLEMS = 50  # of a file; more of them say nothing new
 _MOST_FRAMES = 20_000  # of a video
@@ -158,6 +158,11 @@ def bank_folders(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
+def is_hash(kind: Kind, value: str) -> bool:
+    """Whether it is a hash as banks hold them: hex digits in lower case, TLSH without T1."""
+    return len(value) == DIGITS[kind] and not value.strip(_HEX)
+
+
 def entry_id(kind: Kind, value: str) -> str:
     """The id of an entry that has none of its own: it tells hashes apart, and tells none of them.
 
@@ -223,14 +228,14 @@ def hash_lines(file: Path, kind: Kind, problems: list[Problem]) -> Iterator[tupl
         try:
             for number, text in enumerate(lines, 1):
                 value, _, rest = text.rstrip().partition("\t")
-                if len(value) != digits or not _HEX.match(value):
+                if len(value) != digits or value.strip(_HEX):
                     value = value.strip()
                     if not value or value[0] == "#":
                         continue
                     value = value.lower()
                     if kind == "tlsh":
                         value = value.removeprefix("t1")
-                    if len(value) != digits or not _HEX.match(value):
+                    if len(value) != digits or value.strip(_HEX):
                         problems.append(Problem(file, number, f"no {kind} hash: {digits} hex digits are"))
                         if len(problems) - found >= _MOST_PROBLEMS:
                             return
@@ -317,7 +322,7 @@ def features(frames: object) -> tuple[Feature, ...]:
             feature = Feature("", 0, 0.0)
         if (
             len(value) != 64
-            or not _HEX.match(value)
+            or value.strip(_HEX)
             or not 0 <= feature.quality <= 100
             or not feature.at_seconds >= 0
         ):

@@ -31,13 +31,7 @@ _PLAIN_BITS = (
     96,
     160,
 )  # half of a PDQ hash's bits are set, but of pictures in which many waves are equal: plain ones
-# Of an entry in a bank that holds hashes only: a number, a hash or a UUID, perhaps after some letters; no name of anybody.
-_OPAQUE = re2.compile(r"^(?:[A-Za-z]{1,4}[:_.-]?)?[0-9a-fA-F:._-]+$")
-
-
-def is_opaque(entry: str) -> bool:
-    """Whether an entry's id says nothing of what it is: a number, a hash or a UUID, perhaps after some letters."""
-    return _OPAQUE.match(entry) is not None and any("0" <= char <= "9" for char in entry)
+_OPAQUE = re2.compile(r"(?:[A-Za-z]{1,4}[:_.-]?)?[0-9a-fA-F:._-]+\z")
 
 
 def lint(folder: Path) -> list[Problem]:
@@ -101,6 +95,11 @@ def _lint_file(
         for number, value, line in hash_lines(file, kind, problems):
             note(number, value, line.entry, doubts(kind, value, line.quality))
     return len(seen)
+
+
+def is_opaque(entry: str) -> bool:
+    """Whether an entry's id tells nothing: a number, a hash or a UUID, perhaps after some letters; no name of anybody."""
+    return bool(_OPAQUE.match(entry)) and any(character.isdigit() for character in entry)
 
 
 def doubts(kind: Kind, value: str, quality: int | None) -> list[str]:

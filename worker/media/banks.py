@@ -158,15 +158,20 @@ class Banks:
         self, queries: NDArray[np.int64], frames: NDArray[np.int64], distances: NDArray[np.int64], asked: int
     ) -> Iterator[BankMatch]:
         """Videos of which enough frames are the same; `asked` is how many different ones the item has."""
-        videos = self._video_of_frame[frames]
-        for video in np.unique(videos).tolist():
-            of_it = videos == video
+        every = self._video_of_frame[frames]
+        videos, which = np.unique(every, return_inverse=True)
+        most = int(queries.max(initial=0)) + 1
+        shared = np.bincount(np.unique(which * most + queries) // most)
+        known = np.bincount(np.searchsorted(videos, self._video_of_frame[np.unique(frames)]))
+        nearest = np.full(len(videos), PDQ_DISTANCE)
+        np.minimum.at(nearest, which, distances)
+        for video, of_query, of_entry, distance in zip(
+            videos.tolist(), shared.tolist(), known.tolist(), nearest.tolist(), strict=True
+        ):
             place, entry = self._videos[video]
-            share = len(np.unique(queries[of_it])) / asked
-            has = len(np.unique(frames[of_it])) / len(entry.frames)
             info = self._banks[place].info
-            if share >= info.query_frames and has >= info.entry_frames:
-                distance = int(distances[of_it].min())
+            share = of_query / asked
+            if share >= info.query_frames and of_entry / len(entry.frames) >= info.entry_frames:
                 yield self._hit(
                     place,
                     "vpdq",

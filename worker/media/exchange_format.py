@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import csv
 import json
-import string
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,7 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element, ParseError  # only to name them; defusedxml parses
 
-from worker.media.bank_files import DIGITS, ENTRY, KINDS, Kind, Opinion, features, summed_up
+from worker.media.bank_files import ENTRY, KINDS, Kind, Opinion, features, is_hash, summed_up
 
 # Types as the exchanges name them, in small letters and without what they begin with.
 _TYPES: dict[str, Kind] = {
@@ -55,8 +54,6 @@ _OPINIONS: dict[str, Opinion] = {
     "false_positive": "negative",
     "disputed": "disputed",
 }
-_HEX = frozenset("0123456789abcdef")
-_TAG = frozenset(string.ascii_letters + string.digits + "_-")
 _GONE = frozenset(("withdrawn", "deleted"))
 _LISTS = ("data", "results", "hashRecords", "threat_updates", "entries", "signals", "records")
 _LARGEST_FIELD = 64 * 1024 * 1024  # bytes of one field of CSV: a video of some hours has many frames
@@ -133,7 +130,7 @@ def _checked(change: Change, skipped: Counter[str]) -> Change | None:
         value = value.lower()
         if change.kind == "tlsh":
             value = value.removeprefix("t1")
-        if len(value) != DIGITS[change.kind] or not _HEX.issuperset(value):
+        if not is_hash(change.kind, value):
             skipped["not a hash of its type"] += 1
             return None
     entry = change.entry if change.entry and ENTRY.match(change.entry) else None
@@ -316,8 +313,8 @@ def _csv(path: Path, skipped: Counter[str]) -> Iterator[Change]:
 
 def _cached(path: Path, rows: Iterable[list[str]], skipped: Counter[str]) -> Iterator[Change]:
     """`simple.<TYPE>.te`: hash, in HMA's form an id, then the first descriptor, when it was added, and its labels."""
-    parts = path.name.split(".")
-    kind = kind_of(parts[1]) if len(parts) == 3 and parts[::2] == ["simple", "te"] else None
+    simple, _, named = path.name.removesuffix(".te").partition(".")
+    kind = kind_of(named) if simple == "simple" else None
     if kind is None:
         raise ExchangeError("its name does not say which hashes it holds: simple.HASH_PDQ.te")
     for row in rows:
@@ -403,4 +400,5 @@ def _text(value: object) -> str:
 
 def _name(value: str) -> str:
     """A type's name, as far as it can be shown: no more than a word."""
-    return value if 0 < len(value) <= 40 and _TAG.issuperset(value) else "unknown"
+    plain = value.replace("_", "").replace("-", "")
+    return value if len(value) <= 40 and plain.isascii() and plain.isalnum() else "unknown"

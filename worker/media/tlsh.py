@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 import numpy as np
-import re2
 from numpy.typing import NDArray
 
 TLSH_DISTANCE = 30  # inclusive; the threshold of python-threatexchange, 2 in 1,000 false in the paper's table
@@ -21,7 +20,6 @@ _LEAST = 50  # bytes; shorter data has too few triplets
 _BUCKETS = 128
 _CODE = _BUCKETS // 4  # bytes of the body: two bits a bucket
 _CHUNK = 1 << 16  # bytes looked at at once; what they become stays in a core's cache
-_DIGEST = re2.compile(r"^(?:T1)?([0-9A-F]{70})$")
 
 # P. K. Pearson, "Fast Hashing of Variable-Length Text Strings", CACM 33(6), 1990: a permutation of all bytes.
 _PEARSON = np.frombuffer(
@@ -128,10 +126,10 @@ class TlshIndex:
 
 
 def _digits(value: str) -> str:
-    found = _DIGEST.match(value.upper())
-    if found is None:
+    digits = value.upper().removeprefix("T1")
+    if len(digits) != 2 * (3 + _CODE) or digits.strip("0123456789ABCDEF"):
         raise ValueError("no TLSH: T1 and 70 hex digits")
-    return str(found[1])
+    return digits
 
 
 def _bytes(value: str) -> NDArray[np.uint8]:

@@ -27,9 +27,14 @@ _NOTHING: NDArray[np.int64] = np.zeros(0, np.int64)
 _FEW = 48  # entries up to which Python numbers are faster for one query than numpy
 _BATCH_PROBES = 1 << 17  # looked up at once: about 1 MB for each array of them
 _BATCH_PAIRS = 1 << 15  # compared at once where there are no tables
+_MOST_SHARED = 1 << 20  # pairs that tables may tell of for one batch: about 100 MB
 
 # Nanoseconds, measured; they choose between layouts and need not be right to more than a factor of two.
 _PROBE, _CANDIDATE, _COMPARED = 8.0, 45.0, 6.0
+
+
+class _TooManyError(Exception):
+    """Of hashes nearly all alike, the frames of a still shot for example, every table tells of nearly all."""
 
 
 class _Layout(NamedTuple):
@@ -115,9 +120,17 @@ class NearHashes:
         tables = self._tables
         step = max(1, _BATCH_PAIRS // len(self._words) if tables is None else _BATCH_PROBES // tables.probes)
         parts = []
-        for begin in range(0, len(values), step):
-            some = values[begin : begin + step]
-            queries, entries = self._pairs(some) if tables is None else tables.candidates(some)
+        waiting = [(begin, values[begin : begin + step]) for begin in range(0, len(values), step)][::-1]
+        while waiting:
+            begin, some = waiting.pop()
+            try:
+                queries, entries = self._pairs(some) if tables is None else tables.candidates(some)
+            except _TooManyError:
+                if len(some) > 1:
+                    half = len(some) // 2
+                    waiting += [(begin + half, some[half:]), (begin, some[:half])]
+                    continue
+                queries, entries = self._pairs(some)
             distances = _distances(self._words.take(entries, axis=0), some.take(queries, axis=0))
             near = (distances <= limit).nonzero()[0]
             if not len(near):
@@ -225,7 +238,11 @@ class _Tables:
         return signed
 
     def candidates(self, values: Words) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        """Query and entry of each pair that a table tells of; a pair may come several times."""
+        """Query and entry of each pair that a table tells of; a pair may come several times.
+
+        Raises:
+          _TooManyError: there are so many that they are to be asked for in parts.
+        """
         count = len(values)
         keys = self._keys(values).take(self._table_of_probe, axis=0)
         keys ^= self._flips
@@ -249,6 +266,8 @@ class _Tables:
             begin = self._runs.take(run)
             lengths = self._runs.take(run + 1) - begin
             ends = lengths.cumsum()
+            if ends[-1] > _MOST_SHARED:
+                raise _TooManyError
             inside = np.arange(ends[-1]) + np.repeat(begin - ends + lengths, lengths)
             entries[several] = (
                 0  # comparing with one entry more does no harm, and costs less than leaving it out

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from worker.adapters.spill import SpillStore
@@ -53,6 +53,7 @@ def test_only_what_lies_on_disk_takes_disk(store: Store) -> None:
     store.close()
 
 
+@settings(deadline=None)  # RocksDB on a busy disk
 @given(
     st.lists(
         st.tuples(

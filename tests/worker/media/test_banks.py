@@ -103,6 +103,18 @@ def test_frames_of_low_quality_do_not_count_and_repeated_ones_count_once(tmp_pat
     assert match(tmp_path, frames=weak) == []
 
 
+def test_a_still_shot_of_a_thousand_frames_is_one_match(tmp_path: Path) -> None:
+    shot = [ONE[:60] + f"{i:04x}" for i in range(1_000)]
+    make_bank(
+        tmp_path, "clips", videos=[video("still", shot), video("other", FRAMES), video("part", shot[:3])]
+    )
+    found = match(tmp_path, frames=frames(*shot[::10], *FRAMES[:10]))
+    assert [(hit.entry, hit.share, hit.distance) for hit in found] == [
+        ("still", 0.9091, 0),
+        ("part", 0.9091, 0),
+    ]
+
+
 def test_the_shares_are_the_banks_own(tmp_path: Path) -> None:
     asked = frames(*FRAMES[:5], *(pdq_like(f"other {i}") for i in range(5)))
     make_bank(tmp_path, "clips", more="query_frames = 0.5", videos=[video("v-1", FRAMES)])

@@ -16,7 +16,7 @@ from worker.media.pdq import dihedral, pdq  # noqa: E402  # after the check for 
 from worker.signals.hashes import pdq_distance  # noqa: E402  # as above
 
 BRIDGE = Path(__file__).parents[2] / "data" / "pdq" / "bridge-1-original.jpg"
-# The hash of the bridge by pdqhash 0.2.7 from its full size, as python-threatexchange's tests print it:
+# The hash of the bridge by pdqhash 0.2.8 from its full size, as python-threatexchange's tests print it:
 # https://github.com/facebook/ThreatExchange, python-threatexchange/threatexchange/cli/tests/hash_cmd_test.py.
 FULL_SIZE = "f8f8f0cee0f4a84f06370a22038f63f0b36e2ed596621e1d33e6b39c4e9c9b22"
 # The eight hashes that the reference prints (pdq/cpp/README.md); its program makes larger pictures smaller first.

@@ -27,7 +27,7 @@ def text(count: int, seed: str) -> bytes:
     return " ".join(WORDS[value % len(WORDS)] for value in stream(count, seed)).encode()
 
 
-# As py-tlsh 4.7.2 (https://github.com/trendmicro/tlsh) hashes them, 2026-11-24.
+# As py-tlsh 5.0.0 (https://github.com/trendmicro/tlsh) hashes them, 2026-11-24.
 OF_BYTES = {
     50: "T15290020E542006143EA301758A55605C877AC784D0C0011E1C08671A1211C635348055",
     255: "T138D0979047B213A037AB027EC612242DC7FA8B007A905E7739E36F6A2161A7F9288001",

@@ -99,6 +99,25 @@ def test_batches_larger_than_the_arrays_are_cut() -> None:
     assert [int(entry) for query, entry in zip(queries, entries, strict=True) if query in {2, 299}] == [2, 2]
 
 
+@pytest.mark.parametrize("layout", [None, LAYOUTS["even"]])
+def test_hashes_that_are_nearly_all_alike_are_answered_in_parts(
+    monkeypatch: pytest.MonkeyPatch, layout: tuple[tuple[int, ...], tuple[int, ...]] | None
+) -> None:
+    monkeypatch.setattr("worker.signals.near_hashes._MOST_SHARED", 5_000)
+    alike = [VALUES[0] ^ (bits * 0x1_0000_0001) for bits in range(1_500)]
+    index = NearHashes(alike, layout=layout)
+    asked = alike[::100] + VALUES[1:5]
+    queries, entries, distances = index.within_many(words_of_numbers(asked))
+    expected = [
+        (i, k, (one ^ value).bit_count())
+        for i, value in enumerate(asked)
+        for k, one in enumerate(alike)
+        if (one ^ value).bit_count() <= FARTHEST
+    ]
+    assert len(expected) == 15 * 1_500
+    assert list(zip(queries.tolist(), entries.tolist(), distances.tolist(), strict=True)) == expected
+
+
 def test_without_entries_nothing_is_found() -> None:
     empty = NearHashes(())
     assert empty.within(5) == []
