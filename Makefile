@@ -6,6 +6,8 @@ UV := $(BIN)/uv
 UV_FLAGS := --quiet --python $(BIN)/python
 LOCKS := requirements/tools.txt requirements/runtime.txt requirements/media.txt requirements/demo.txt requirements/dev.txt
 PYTEST_ARGS ?=
+# Two processes beside each other: the one runs what needs Kafka, the other the rest. PROCESSES=0 runs all in one.
+PROCESSES ?= 2
 DEMO_ARGS ?=
 BENCH_ARGS ?=
 
@@ -39,10 +41,10 @@ demo: $(VENV)/.demo ## Start a real Apache Kafka and the worker, stream posts, s
 
 test: $(VENV)/.dev ## Check the code and run the tests, on a real Apache Kafka
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && $(BIN)/mypy --no-error-summary
-	@$(BIN)/pytest -m "not slow" $(PYTEST_ARGS)
+	@$(BIN)/pytest -m "not slow" -n $(PROCESSES) --dist loadgroup $(PYTEST_ARGS)
 
 test-all: $(VENV)/.dev ## Run every test, the long fault and scale runs included
-	@$(BIN)/pytest $(PYTEST_ARGS)
+	@$(BIN)/pytest -n $(PROCESSES) --dist loadgroup $(PYTEST_ARGS)
 
 check: $(VENV)/.dev ## Only check: format, lint, types, policies, generated files; changes nothing
 	$(BIN)/ruff format --check .

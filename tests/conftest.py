@@ -27,6 +27,18 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_CHOICE] = choose_broker(os.environ)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps each file's tests in one process where several run beside each other, and all that need Kafka in one.
+
+    Those that need Kafka begin, as they take longest.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("kafka") is None)
+    for item in items:
+        group = "kafka" if item.get_closest_marker("kafka") else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 def pytest_report_header(config: pytest.Config) -> str:
     """Says which Kafka the tests marked `kafka` run on."""
     return f"kafka broker: {config.stash[_CHOICE].text}"
