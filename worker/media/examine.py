@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from schemas.posts import Frame, MediaKind
-from worker.media.images import Picture, read_image
+from worker.media.ad_markers import read_ad_markers
+from worker.media.audio import audio_seconds
+from worker.media.images import read_image
 from worker.media.item import Asked, Found, Limits, Refusal, RefusedError
 from worker.media.pdq import pdq
 from worker.media.provenance import read_provenance
-from worker.media.sniffing import DOCUMENTS, HEAD_BYTES, IMAGES, PLAYLISTS, accepts, sniff
+from worker.media.sniffing import AUDIOS, DOCUMENTS, HEAD_BYTES, IMAGES, PLAYLISTS, VIDEOS, accepts, sniff
 from worker.media.tlsh import tlsh
+from worker.media.video import read_video
 
 if TYPE_CHECKING:
     from worker.media.classifier import Classifier
 
 _CHUNK_BYTES: Final = 1 << 20
-_SCORED_FRAMES: Final = 16  # of an animation, about
+_SCORED_FRAMES: Final = 16  # of an animation or a video, before only every other one is; then every fourth …
 
 
 def examine(path: Path, asked: Asked, limits: Limits, classifier: Classifier | None = None) -> Found:
     """What is found in a file.
 
-    Of a picture its PDQ hash and its scores, of an animation those of its frames (scores of some of them, the highest
-    of each class); of a document its TLSH; of every file its exact hashes and what it says of its making.
+    Of a picture its PDQ hash and its scores, of an animation or a video those of its frames (scores of some of them,
+    the highest of each class) and where it announces advertisements; of sound its length; of a document its TLSH; of every file its exact
+    hashes and what it says of its making.
 
     Raises:
         RefusedError: it cannot be examined, or is not what its record says.
@@ -40,13 +48,20 @@ def examine(path: Path, asked: Asked, limits: Limits, classifier: Classifier | N
             raise RefusedError(Refusal.MISLABELLED, f"a document is said to be of kind {asked.kind}")
         sha256, md5 = _digests(path)
         return Found(format=format_, sha256=sha256, md5=md5, tlsh=tlsh(path.read_bytes()))
+    if format_ in VIDEOS:
+        return _video(path, format_, asked, limits, classifier)
+    if format_ in AUDIOS:
+        return _audio(path, format_, asked, limits)
     if format_ not in IMAGES:
         raise RefusedError(Refusal.UNSUPPORTED, "it is of a format that is not read here")
+    return _image(path, format_, asked, limits, classifier)
+
+
+def _image(path: Path, format_: str, asked: Asked, limits: Limits, classifier: Classifier | None) -> Found:
     picture = read_image(path, limits)
     kind: MediaKind = "gif" if picture.animated else "image"
-    if asked.kind is not None and not accepts(asked.kind, kind):
-        raise RefusedError(Refusal.MISLABELLED, f"an {_CALLED[kind]} is said to be of kind {asked.kind}")
-    hashed, scores = _looked_at(picture, classifier)
+    _check_label(asked, kind)
+    hashed, scores = _looked_at(picture.timed_frames, classifier)
     if not hashed:
         raise RefusedError(Refusal.UNREADABLE, "it has no frame that can be decoded")
     sha256, md5 = _digests(path)
@@ -67,21 +82,88 @@ def examine(path: Path, asked: Asked, limits: Limits, classifier: Classifier | N
     )
 
 
-_CALLED: Final = {"image": "image", "gif": "animation"}
+def _video(path: Path, format_: str, asked: Asked, limits: Limits, classifier: Classifier | None) -> Found:
+    kind: MediaKind = "live_video" if asked.kind == "live_video" else "video"
+    _check_label(asked, kind)
+    video = read_video(path, format_, limits)
+    hashed, scores = _looked_at(video.frames, classifier)
+    if not hashed:
+        raise RefusedError(Refusal.UNREADABLE, "it has no frame that can be decoded")
+    sha256, md5 = _digests(path)
+    return Found(
+        kind=kind,
+        format=format_,
+        sha256=sha256,
+        md5=md5,
+        width=video.width,
+        height=video.height,
+        duration_seconds=video.seconds,
+        frames=_thinned(hashed, limits.frames),
+        scores=scores,
+        classifier=None if classifier is None else classifier.name,
+        provenance=read_provenance(path, format_, limits),
+        ad_markers=read_ad_markers(path, format_),
+    )
 
 
-def _looked_at(picture: Picture, classifier: Classifier | None) -> tuple[tuple[Frame, ...], dict[str, float]]:
+def _audio(path: Path, format_: str, asked: Asked, limits: Limits) -> Found:
+    _check_label(asked, "audio")
+    seconds = None if format_ == _RAW_AUDIO else audio_seconds(path)
+    sha256, md5 = _digests(path)
+    return Found(
+        kind="audio",
+        format=format_,
+        sha256=sha256,
+        md5=md5,
+        duration_seconds=seconds,
+        provenance=read_provenance(path, format_, limits),
+    )
+
+
+_RAW_AUDIO: Final = "aac"  # frames without a container, which states no length
+_CALLED: Final = {
+    "image": "an image",
+    "gif": "an animation",
+    "video": "a video",
+    "live_video": "a video",
+    "audio": "sound",
+}
+
+
+def _check_label(asked: Asked, kind: MediaKind) -> None:
+    if not accepts(asked.kind, kind):
+        raise RefusedError(Refusal.MISLABELLED, f"{_CALLED[kind]} is said to be of kind {asked.kind}")
+
+
+def _looked_at(
+    frames: Iterable[tuple[float, NDArray[np.uint8]]], classifier: Classifier | None
+) -> tuple[tuple[Frame, ...], dict[str, float]]:
     """The frames with their hashes, and the highest score of each class."""
     hashed: list[Frame] = []
     scores: dict[str, float] = {}
-    every = max(1, picture.frame_count // _SCORED_FRAMES)
-    for index, (seconds, rgb) in enumerate(picture.timed_frames):
+    every = 1  # how many frames lie between those that are scored; how many there will be, no header says reliably
+    for index, (seconds, rgb) in enumerate(frames):
         hash_, quality = pdq(rgb)
         hashed.append(Frame(at_seconds=seconds, pdq=hash_, pdq_quality=quality))
         if classifier is not None and index % every == 0:
+            if index // every >= _SCORED_FRAMES:
+                every *= 2
             for name, score in classifier.scores(rgb).items():
                 scores[name] = max(score, scores.get(name, 0.0))
-    return tuple(hashed), scores
+    return tuple(sorted(hashed, key=lambda frame: frame.at_seconds)), scores
+
+
+def _thinned(frames: tuple[Frame, ...], most: int) -> tuple[Frame, ...]:
+    """At most so many of the frames, about as far apart in time as each other."""
+    if len(frames) <= most:
+        return frames
+    begin, end = frames[0].at_seconds, frames[-1].at_seconds
+    step = (end - begin) / most
+    kept: list[Frame] = []
+    for frame in frames:
+        if frame.at_seconds >= begin + len(kept) * step and len(kept) < most:
+            kept.append(frame)
+    return tuple(kept)
 
 
 def _digests(path: Path) -> tuple[str, str]:
