@@ -121,11 +121,11 @@ def run(
         ),
     ] = None,
     media_model: Annotated[
-        str | None,
+        Path | None,
         typer.Option(
             envvar="MODERATOR_MEDIA_MODEL",
-            metavar="MODEL",
-            help="With --media: your own image classifier, a TOML file that describes it, or none.",
+            metavar="FILE",
+            help="With --media: your own image classifier, by the TOML file that describes it.",
             show_default=False,
         ),
     ] = None,
