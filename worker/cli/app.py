@@ -21,6 +21,7 @@ from worker.cli import (
     demo,
     evaluate,
     explain,
+    media,
     policies,
     replay,
     reverse,
@@ -52,6 +53,7 @@ app.add_typer(topics.app, name="topics")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(breakers.app, name="breakers")
 app.add_typer(statements.app, name="statements")
+app.add_typer(media.app, name="media")
 app.command("reverse")(reverse.reverse)
 app.command("simulate")(simulate.simulate)
 app.command("demo")(demo.demo)

@@ -78,6 +78,7 @@ def main() -> int:
 
     from worker.media.examine import examine
     from worker.media.item import Asked, Found, Limits, Refusal, RefusedError
+    from worker.media.previews import with_extras
 
     told = json.loads(sys.argv[1])
     limits, classifier = Limits(**told["limits"]), None
@@ -97,7 +98,7 @@ def main() -> int:
         # Should the parent be gone, nobody else ends a file that never ends.
         signal.setitimer(signal.ITIMER_REAL, limits.examine_seconds * 2)
         try:
-            found = examine(path, asked, limits, classifier)
+            found = with_extras(path, asked, limits, examine(path, asked, limits, classifier))
             answer = b'{"found":' + encode(found) + b"}"
         except RefusedError as error:
             answer = json.dumps({"refused": error.reason, "detail": error.detail}).encode()
