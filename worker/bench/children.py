@@ -263,6 +263,27 @@ def fill_with_media(**arguments: Any) -> dict[str, Any]:
     return beside.fill_with_media(**arguments)
 
 
+def media_hashed(**arguments: Any) -> dict[str, Any]:
+    """Pictures, changed in every way and hashed."""
+    from worker.bench import media_recall
+
+    return media_recall.hashed(**arguments)
+
+
+def media_examined(**arguments: Any) -> dict[str, Any]:
+    """What examining files of a format and size takes."""
+    from worker.bench import media_speed
+
+    return media_speed.examined(**arguments)
+
+
+def media_queried(**arguments: Any) -> dict[str, Any]:
+    """What looking hashes up among so many takes."""
+    from worker.bench import media_speed
+
+    return media_speed.queried(**arguments)
+
+
 CHILDREN: dict[str, Callable[..., dict[str, Any]]] = {
     function.__name__: function
     for function in (
@@ -278,6 +299,9 @@ CHILDREN: dict[str, Callable[..., dict[str, Any]]] = {
         restored,
         media_files,
         fill_with_media,
+        media_hashed,
+        media_examined,
+        media_queried,
     )
 }
 

@@ -405,6 +405,9 @@ KINDS: dict[str, Callable[..., Picture]] = {
     "logo": logo,
 }
 
+GRAPHICS = frozenset(("poster", "meme", "screenshot", "chart", "logo"))
+"""Kinds that are letters and flat shapes; the others are scenes."""
+
 
 def mixed(count: int, first: int = 0, size: Size = SIZE) -> Iterator[tuple[str, Picture]]:
     """So many pictures of all kinds in turn, each with its kind's name; seeds from `first` on."""

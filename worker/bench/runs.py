@@ -22,7 +22,20 @@ from worker.admin import create_topics
 from worker.cluster import connect
 from worker.demo.stage import Stage, StageError, free_port, stop
 
-PARTS = ("core", "lists", "bare", "noop", "full", "models", "state", "restore", "media")
+PARTS = (
+    "core",
+    "lists",
+    "bare",
+    "noop",
+    "full",
+    "models",
+    "state",
+    "restore",
+    "media",
+    "examining",
+    "recall",
+)
+NEED_NO_KAFKA = frozenset(("core", "lists", "examining", "recall"))
 UNCERTAIN_SHARES = (0.01, 0.03, 0.10, 0.30)  # of the posts of which the fast model is unsure
 _SAMPLE_SECONDS = 0.1
 _STALL_SECONDS = 60.0
@@ -33,7 +46,11 @@ _STATE_WORKERS = (
     ("full without state", "worker.bench.accounts:without_state", False),
 )
 _RESTORED_ACCOUNTS = 100_000
+_RECALL_PICTURES = 330
+_SMALL = 50_000  # posts; with fewer somebody tries the benchmark out
 _CHILD_SECONDS = 600.0
+# A figure of a core is one of a core, as in the sandbox.
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 
@@ -64,6 +81,8 @@ class Row:
     latency: dict[str, float | None] = field(default_factory=dict)
     stages_us: dict[str, float] = field(default_factory=dict)
     details: dict[str, float] = field(default_factory=dict)
+    tables: list[dict[str, Any]] = field(default_factory=list)
+    """Each a title and rows, all of the same names."""
 
     @property
     def rate(self) -> float:
@@ -83,6 +102,7 @@ class Row:
             "latency": self.latency,
             "stages_us": self.stages_us,
             "details": self.details,
+            "tables": self.tables,
         }
 
 
@@ -112,7 +132,8 @@ def run(plan: Plan, broker: str | None, folder: Path, say: Say) -> Iterator[Row]
         say(f"state: the core with {plan.accounts:,} accounts {_where(disk)}, and with none")
         answer = child("accounts", **_core_arguments(plan), disk=disk)
         yield _row(f"core, {plan.accounts:,} accounts {_where(disk)}", answer)
-    if set(plan.parts) <= {"core", "lists"}:
+    yield from _of_files(plan, say)
+    if set(plan.parts) <= NEED_NO_KAFKA:
         return
     with _kafka(broker, say) as bootstrap:
         prefix = f"bench-{os.getpid()}."
@@ -179,7 +200,14 @@ def child(name: str, **arguments: Any) -> dict[str, Any]:
         StageError: it failed; with the last line of its complaint.
     """
     command = [sys.executable, "-m", "worker.bench.children", name, json.dumps(arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=_CHILD_SECONDS, check=False)  # noqa: S603 - our own program
+    done = subprocess.run(  # noqa: S603 - our own program
+        command,
+        capture_output=True,
+        text=True,
+        timeout=_CHILD_SECONDS,
+        check=False,
+        env={**os.environ, **_ONE_THREAD},
+    )
     return _answer(name, done.returncode, done.stdout, done.stderr)
 
 
@@ -196,10 +224,31 @@ def _answer(name: str, code: int, out: str, err: str) -> dict[str, Any]:
 
 def _row(name: str, answer: Mapping[str, Any]) -> Row:
     posts = answer["posts"]
-    cpu = round(answer["cpu_seconds"] / posts * 1e6, 2) if posts else None
-    row = Row(name, posts, answer["seconds"], cpu, answer["peak_bytes"])
+    spent = answer.get("cpu_seconds")
+    cpu = round(spent / posts * 1e6, 2) if posts and spent is not None else None
+    row = Row(name, posts, answer["seconds"], cpu, answer.get("peak_bytes"))
     row.details = answer.get("details", {})
+    row.tables = answer.get("tables", [])
     return row
+
+
+def _of_files(plan: Plan, say: Say) -> Iterator[Row]:
+    """What examining media files and looking their hashes up costs, and what the banks find."""
+    parts = {"examining", "recall"} & set(plan.parts)
+    if parts and importlib.util.find_spec("PIL") is None:
+        say(f"{', '.join(sorted(parts))} left out: install the extra, pip install 'moderation-worker[media]'")
+        return
+    small = plan.posts < _SMALL
+    if "examining" in parts:
+        from worker.bench import media_speed
+
+        say("examining: pictures by format and size, and hashes by how many there are")
+        yield _row("examining", media_speed.measure(child, 0.2 if small else media_speed.SECONDS))
+    if "recall" in parts:
+        from worker.bench import media_recall
+
+        say("recall: pictures of this project, changed in each way and looked up")
+        yield _row("recall", media_recall.measure(33 if small else _RECALL_PICTURES, child))
 
 
 def _where(disk: bool) -> str:

@@ -140,6 +140,14 @@ def _show(rows: list[Row]) -> None:
                 [name.replace("_", " "), f"{value:,}"] for name, value in row.details.items()
             ]
             emit_table(row.name, ["", ""], details)
+        for told in row.tables:
+            names = list(told["rows"][0])
+            lines: list[list[str | Text]] = [[_cell(line[name]) for name in names] for line in told["rows"]]
+            emit_table(told["title"], [name.replace("_", " ") for name in names], lines)
+
+
+def _cell(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int | float) else str(value)
 
 
 def _milliseconds(value: float | None) -> str:

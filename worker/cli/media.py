@@ -209,6 +209,8 @@ def _lines(found: Found, size_bytes: int) -> list[tuple[str, str]]:
             lines.append((name, value))
     if found.pdq is not None:
         lines.append(("pdq", f"{found.pdq}  quality {found.pdq_quality}"))
+    if found.inner_pdq is not None:
+        lines.append(("", f"{found.inner_pdq}  quality {found.inner_pdq_quality}, inside its border"))
     lines += [("", f"{value}  {name}") for name, value in zip(_turns(), found.turned, strict=False)][1:]
     for frame in found.frames[:_FRAMES_SHOWN]:
         lines.append((f"  {frame.at_seconds:.1f} s", f"{frame.pdq}  quality {frame.pdq_quality}"))

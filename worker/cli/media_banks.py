@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
+import worker.policies
 from worker.cli.errors import BAD_USAGE, VIOLATION_OR_FAILED, CommandError
 from worker.cli.media_adding import (
     Wanted,
@@ -20,7 +22,7 @@ from worker.cli.media_adding import (
     write,
 )
 from worker.cli.media_files import examining, gathered
-from worker.cli.options import AsJson
+from worker.cli.options import AsJson, Policies
 from worker.cli.output import emit_json, emit_table, printable, say
 from worker.engine.tomlfile import Problem
 from worker.media.bank_edit import Edit
@@ -34,7 +36,7 @@ from worker.media.bank_files import (
     read_info,
     video_lines,
 )
-from worker.media.bank_lint import lint
+from worker.media.bank_lint import judged_policies, lint
 from worker.media.item import Asked
 
 app = typer.Typer(help="Lists, lints and fills hash banks.", no_args_is_help=True, rich_markup_mode=None)
@@ -96,11 +98,11 @@ def _row(one: dict[str, Any]) -> list[str | Text]:
 
 
 @app.command("lint")
-def lint_banks(*, banks: BankFolderOption, json: AsJson = False) -> None:
+def lint_banks(*, banks: BankFolderOption, policies: Policies = None, json: AsJson = False) -> None:
     """Says what is wrong or doubtful in the banks, with file and line; exit code 1 when anything is."""
     need_folder(banks)
     try:
-        problems = lint(banks)
+        problems = lint(banks, _judged(policies or Path(worker.policies.__file__).parent))
     except OSError as error:
         raise CommandError(f"{error.filename or banks}: {error.strerror or error}") from error
     if json:
@@ -112,6 +114,13 @@ def lint_banks(*, banks: BankFolderOption, json: AsJson = False) -> None:
         say(f"{len(problems)} problems" if problems else "nothing is wrong")
     if problems:
         raise typer.Exit(VIOLATION_OR_FAILED)
+
+
+def _judged(pack: Path) -> frozenset[str]:
+    try:
+        return judged_policies(pack)
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise CommandError(f"--policies {pack}: {error}", hint="See 'moderator policies lint'.") from error
 
 
 @app.command("add")

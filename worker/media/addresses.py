@@ -34,7 +34,10 @@ _NEVER_V4: Final = _v4(
     "100.100.100.200/32",  # Alibaba's metadata service, in space shared by carriers
 )  # fmt: skip
 _PRIVATE_V6: Final = _v6("::1/128", "fc00::/7")
-_NEVER_V6: Final = _v6("fd00:ec2::/32", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")
+_NEVER_V6: Final = _v6(
+    "fd00:ec2::/32", "fd20:ce::/32",  # the metadata services of Amazon and Google
+    "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20",
+)  # fmt: skip
 _UNICAST: Final = IPv6Network("2000::/3")  # the only global unicast space that IANA has opened
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 _MAPPED: Final = IPv6Network("::ffff:0:0/96")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import tomllib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import re2
@@ -34,23 +35,44 @@ _PLAIN_BITS = (
 _OPAQUE = re2.compile(r"(?:[A-Za-z]{1,4}[:_.-]?)?[0-9a-fA-F:._-]+\z")
 
 
-def lint(folder: Path) -> list[Problem]:
-    """Everything in a folder of banks that is wrong or doubtful, with file and line. Raises OSError."""
+def judged_policies(pack: Path) -> frozenset[str]:
+    """The policies of a pack that have a finding for what a bank holds: a bank of another one changes nothing.
+
+    Raises:
+        OSError, tomllib.TOMLDecodeError: the pack cannot be read.
+    """
+    judged = set()
+    for file in pack.glob("*/policy.toml"):
+        policy = tomllib.loads(file.read_text(encoding="utf-8"))
+        anchors = {anchor for finding in policy.get("findings", ()) for anchor in finding.get("anchor", ())}
+        if (name := str(policy.get("id"))) and f"hash.{name}" in anchors:
+            judged.add(name)
+    return frozenset(judged)
+
+
+def lint(folder: Path, judged: Collection[str] | None = None) -> list[Problem]:
+    """Everything in a folder of banks that is wrong or doubtful, with file and line. Raises OSError.
+
+    `judged` are the policies that read banks, as `judged_policies` gives them; None: not asked.
+    """
     problems: list[Problem] = []
     for path in bank_folders(folder):
-        problems += _lint_bank(path)
+        problems += _lint_bank(path, judged)
     for file in sorted(folder.iterdir()):
         if file.is_file() and not file.name.startswith((".", "README")):
             problems.append(Problem(file, None, "is in no bank"))
     return problems
 
 
-def _lint_bank(path: Path) -> list[Problem]:
+def _lint_bank(path: Path, judged: Collection[str] | None) -> list[Problem]:
     problems: list[Problem] = []
     info = read_info(path, problems)
     if info is not None:
         if info.opinion == "confirmed" and info.reviewed_at is None:
             reason = "its matches decide by themselves: say in reviewed_at when somebody checked its entries"
+            problems.append(Problem(path / INFO, None, reason))
+        if judged is not None and info.policy not in judged:
+            reason = f"nothing follows from its matches: the pack's {info.policy} has no finding hash.{info.policy}"
             problems.append(Problem(path / INFO, None, reason))
         if info.read_at is None:
             problems.append(Problem(path / INFO, None, "read_at is missing: when was its source read?"))

@@ -190,7 +190,7 @@ class _Asked(NamedTuple):
 def _asked(found: Found) -> dict[str, _Asked]:
     """The different PDQ hashes of an item that are worth looking up."""
     asked: dict[str, _Asked] = {}
-    every = [(found.pdq, found.pdq_quality, False)]
+    every = [(found.pdq, found.pdq_quality, False), (found.inner_pdq, found.inner_pdq_quality, False)]
     every += [(frame.pdq, frame.pdq_quality, True) for frame in found.frames]
     for value, quality, frame in every:
         if value and (quality is None or quality >= PDQ_QUALITY):

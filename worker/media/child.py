@@ -6,7 +6,6 @@ and as many bytes of JSON. It ends when its input does. Whatever a file makes of
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import resource
@@ -16,9 +15,8 @@ import sys
 from pathlib import Path
 from typing import IO
 
-_NEW_USER, _NEW_NET = 0x10000000, 0x40000000  # of unshare(2)
-_NO_NEW_PRIVILEGES = 38  # of prctl(2)
-_OPEN_FILES = 64
+from worker.media.confinement import confine
+
 _LONGEST_REQUEST = 65_536
 
 
@@ -48,21 +46,6 @@ def write_message(stream: IO[bytes], body: bytes) -> None:
     stream.flush()
 
 
-def confine() -> bool:
-    """Gives up what examining does not need; whether the network went too, which not every system lets a process do.
-
-    Has to come before any thread: a process of several cannot leave its namespaces.
-    """
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (_OPEN_FILES, _OPEN_FILES))
-    # Writing to a file is refused by an error, not by a signal.
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    return bool(libc.unshare(_NEW_USER | _NEW_NET) == 0 or libc.unshare(_NEW_NET) == 0)
-
-
 def limit_memory(more_bytes: int) -> None:
     """Lets the process take as much address space more as this, and no further."""
     with open("/proc/self/statm", encoding="ascii") as file:
@@ -72,7 +55,8 @@ def limit_memory(more_bytes: int) -> None:
 
 def main() -> int:
     """Examines what it is asked to until its input ends."""
-    confined = confine()
+    told = json.loads(sys.argv[1])
+    missing = confine(told["readable"])
     # Only now: numpy and the decoders start threads.
     from pydantic import TypeAdapter
 
@@ -80,7 +64,6 @@ def main() -> int:
     from worker.media.item import Asked, Found, Limits, Refusal, RefusedError
     from worker.media.previews import with_extras
 
-    told = json.loads(sys.argv[1])
     limits, classifier = Limits(**told["limits"]), None
     if told["classifier"] is not None:
         from worker.media.classifier import ClassifierChoice, load_classifier
@@ -91,7 +74,7 @@ def main() -> int:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     encode = TypeAdapter(Found).dump_json
     limit_memory(limits.memory_bytes)
-    write_message(answers, json.dumps({"ready": True, "network": not confined}).encode())
+    write_message(answers, json.dumps({"ready": True, "missing": missing}).encode())
     while (request := read_message(sys.stdin.buffer, _LONGEST_REQUEST)) is not None:
         told = json.loads(request)
         path, asked = Path(told.pop("path")), Asked(**told)
@@ -106,6 +89,9 @@ def main() -> int:
             answer = json.dumps(
                 {"refused": Refusal.MEMORY, "detail": "examining it takes more memory than allowed"}
             ).encode()
+        except Exception as error:  # noqa: BLE001  # a fault of this program over one file, which costs that file only
+            detail = f"examining it failed: {type(error).__name__}"
+            answer = json.dumps({"refused": Refusal.CRASHED, "detail": detail}).encode()
         signal.setitimer(signal.ITIMER_REAL, 0)
         write_message(answers, answer)
     return 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from schemas.posts import Frame, MediaKind
 from worker.media.ad_markers import read_ad_markers
 from worker.media.audio import audio_seconds
+from worker.media.borders import without_border
 from worker.media.images import read_image
 from worker.media.item import Asked, Found, Limits, Refusal, RefusedError
-from worker.media.pdq import pdq
+from worker.media.pdq import Pdq, pdq
 from worker.media.provenance import read_provenance
 from worker.media.sniffing import AUDIOS, DOCUMENTS, HEAD_BYTES, IMAGES, PLAYLISTS, VIDEOS, accepts, sniff
 from worker.media.tlsh import tlsh
@@ -31,7 +32,7 @@ _SCORED_FRAMES: Final = 16  # of an animation or a video, before only every othe
 def examine(path: Path, asked: Asked, limits: Limits, classifier: Classifier | None = None) -> Found:
     """What is found in a file.
 
-    Of a picture its PDQ hash and its scores, of an animation or a video those of its frames (scores of some of them,
+    Of a picture its PDQ hash, that of what a plain border surrounds, and its scores, of an animation or a video those of its frames (scores of some of them,
     the highest of each class) and where it announces advertisements; of sound its length; of a document its TLSH; of every file its exact
     hashes and what it says of its making.
 
@@ -61,7 +62,15 @@ def _image(path: Path, format_: str, asked: Asked, limits: Limits, classifier: C
     picture = read_image(path, limits)
     kind: MediaKind = "gif" if picture.animated else "image"
     _check_label(asked, kind)
-    hashed, scores = _looked_at(picture.timed_frames, classifier)
+    inner: list[Pdq] = []
+
+    def frames() -> Iterator[tuple[float, NDArray[np.uint8]]]:
+        for seconds, rgb in picture.timed_frames:
+            if not picture.animated and (inside := without_border(rgb)) is not None:
+                inner.append(pdq(inside))
+            yield seconds, rgb
+
+    hashed, scores = _looked_at(frames(), classifier)
     if not hashed:
         raise RefusedError(Refusal.UNREADABLE, "it has no frame that can be decoded")
     sha256, md5 = _digests(path)
@@ -73,6 +82,8 @@ def _image(path: Path, format_: str, asked: Asked, limits: Limits, classifier: C
         md5=md5,
         pdq=first.pdq,
         pdq_quality=first.pdq_quality,
+        inner_pdq=inner[0].hash if inner else None,
+        inner_pdq_quality=inner[0].quality if inner else None,
         width=picture.width,
         height=picture.height,
         frames=hashed if picture.animated else (),

@@ -183,6 +183,8 @@ class Fetcher:
                 )
             except RefusedError as refusal:
                 outcome.append(refusal)
+            except Exception:  # noqa: BLE001  # whatever a resolver makes of a name
+                outcome.append(RefusedError(Refusal.UNREACHABLE, "the host's name cannot be resolved"))
 
         thread = threading.Thread(target=ask, name="media-resolver", daemon=True)
         thread.start()
@@ -210,7 +212,8 @@ def _check(response: http.client.HTTPResponse, limit: int) -> None:
         raise RefusedError(Refusal.NOT_FOUND, "its host says that it is not there")
     if response.status != http.HTTPStatus.OK:
         raise RefusedError(Refusal.UNREACHABLE, f"its host answered with status {response.status}")
-    if response.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
+    encodings = response.headers.get_all("Content-Encoding", [])
+    if any(encoding.strip().lower() not in ("", "identity") for encoding in encodings):
         raise RefusedError(Refusal.UNSUPPORTED, "its host sends it compressed, though it was not asked to")
     if response.length is not None and response.length > limit:
         raise RefusedError(Refusal.TOO_LARGE, f"it has more than {limit} bytes")

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from PIL import AvifImagePlugin, Image, ImageFile, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 
+from worker.media.containers import opened
+from worker.media.iso_media import boxes
 from worker.media.item import Limits, Refusal, RefusedError
 from worker.media.sniffing import HEAD_BYTES, IMAGES, sniff
 
@@ -30,6 +32,8 @@ _PLUGINS: Final = {
     "jpeg": "JPEG", "png": "PNG", "gif": "GIF", "webp": "WEBP", "avif": "AVIF", "bmp": "BMP", "tiff": "TIFF",
 }  # fmt: skip
 _COUNTED_BY_HEADER: Final = frozenset(("png", "webp", "avif"))  # a TIFF's pages are no animation
+_LISTS: Final = frozenset((b"iinf", b"iloc", b"iref"))  # boxes of an AVIF that grow with its pieces
+_LIST_BYTES: Final = 65_536  # of one of them: some two thousand pieces
 _NONSENSE_BYTES: Final = 65_536  # of a GIF, between its blocks
 _ORIENTATION: Final = 0x0112  # tag of EXIF 2.32, section 4.6.4
 _TRANSPOSE: Final = {
@@ -85,6 +89,8 @@ def read_image(path: Path, limits: Limits) -> Picture:
         if format_ not in IMAGES:
             raise RefusedError(Refusal.UNSUPPORTED, "it is no image of a format that is read here")
         frame_count = _count_gif_frames(file, limits) if format_ == "gif" else 1
+    if format_ == "avif":
+        _check_pieces(path)
     Image.MAX_IMAGE_PIXELS = limits.pixels
     with _faults_refused():
         image = Image.open(path, formats=(_PLUGINS[format_],))
@@ -115,6 +121,27 @@ def _check_size(size: tuple[int, int], limits: Limits) -> None:
         )
     if size[0] * size[1] > limits.pixels:
         raise RefusedError(Refusal.TOO_MANY_PIXELS, f"it has more than {limits.pixels} pixels")
+
+
+def _check_pieces(path: Path) -> None:
+    """Refuses an AVIF that lists many thousands of pieces: the decoder takes time with the square of their number."""
+    with opened(path) as data:
+        listed = 0
+        for meta in boxes(data, 0, len(data)):
+            if meta.kind != b"meta":
+                continue
+            for part in boxes(data, meta.start + 4, meta.end):
+                if part.kind in _LISTS:
+                    listed = max(listed, part.end - part.start)
+                elif part.kind == b"iprp":
+                    owned = [
+                        inner.end - inner.start
+                        for inner in boxes(data, part.start, part.end)
+                        if inner.kind == b"ipma"
+                    ]
+                    listed = max(listed, sum(owned))
+    if listed > _LIST_BYTES:
+        raise RefusedError(Refusal.UNREADABLE, "it consists of more pieces than allowed")
 
 
 def _check_count(count: int, limits: Limits) -> None:
@@ -155,6 +182,8 @@ def _orientation(image: Image.Image) -> int:
     """The EXIF orientation, 1 to 8; 1 where it is missing or senseless."""
     try:
         value = image.getexif().get(_ORIENTATION, 1)
+    except MemoryError:  # a PNG is decoded for it
+        raise
     except Exception:  # noqa: BLE001  # metadata is the sender's; a picture with bad metadata is still shown
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1

@@ -81,6 +81,8 @@ class Found:
     tlsh: str | None = None  # documents only
     pdq: str | None = None  # of an image; of a video none, its frames have theirs
     pdq_quality: int | None = None
+    inner_pdq: str | None = None  # of an image with a plain border: of the picture inside it
+    inner_pdq_quality: int | None = None
     width: int | None = None
     height: int | None = None
     duration_seconds: float | None = None

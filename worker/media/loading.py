@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import stat
@@ -22,6 +23,7 @@ STORES: Final = frozenset(("s3", "gs", "az"))
 MAX_URI: Final = 8192  # characters
 _PORTS: Final = {"http": 80, "https": 443}
 _RANGE_BYTES: Final = 4 * CHUNK_BYTES  # of an object asked for at once
+_NO_NAME: Final = frozenset((errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL))  # no file can have it
 _ATTEMPTS: Final = 2
 _PAUSE_SECONDS: Final = 0.25  # before the second
 
@@ -116,7 +118,9 @@ class Loader:
         raise AssertionError("the last attempt returns or raises")
 
     def _source(self, uri: str) -> Chunks:
-        if len(uri) > MAX_URI or "\\" in uri or any(ord(char) <= 0x20 or ord(char) == 0x7F for char in uri):
+        if len(uri) > MAX_URI or any(
+            char <= " " or char in "\\\x7f" or "\ud800" <= char <= "\udfff" for char in uri
+        ):
             raise RefusedError(Refusal.HOST, "its address is malformed")
         scheme = uri.partition(":")[0].lower()
         if scheme not in self._sources.schemes:
@@ -185,7 +189,9 @@ class Loader:
             )
         except (FileNotFoundError, NotADirectoryError):
             raise RefusedError(Refusal.NOT_FOUND, "there is no such file") from None
-        except (OSError, ValueError):
+        except (OSError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno in _NO_NAME:  # nobody need ask again
+                raise RefusedError(Refusal.NOT_FOUND, "there is no such file") from None
             raise RefusedError(Refusal.UNREACHABLE, "the file cannot be opened") from None
         with open(descriptor, "rb", buffering=0) as file:
             status = os.fstat(descriptor)
@@ -200,6 +206,10 @@ class Loader:
             while chunk := self._read(file.read):
                 deadline.remaining()
                 yield chunk
+            after = os.fstat(descriptor)
+            if (after.st_size, after.st_mtime_ns) != (status.st_size, status.st_mtime_ns):
+                # The copy may be half of one file and half of another, which never was shown.
+                raise RefusedError(Refusal.UNREACHABLE, "the file changed while it was read")
 
     def _is_below(self, path: str) -> bool:
         return any(os.path.commonpath((path, folder)) == folder for folder in self._folders if path != folder)
@@ -243,7 +253,11 @@ class Loader:
                 raise RefusedError(Refusal.TOO_LARGE, f"it has more than {self._limits.file_bytes} bytes")
             for start in range(0, size, _RANGE_BYTES):
                 deadline.remaining()
-                yield bytes(self._store(scheme).cat_file(path, start, min(start + _RANGE_BYTES, size)))
+                end = min(start + _RANGE_BYTES, size)
+                part = bytes(self._store(scheme).cat_file(path, start, end))
+                if len(part) != end - start:
+                    raise RefusedError(Refusal.UNREACHABLE, "its store sent less than it announced")
+                yield part
         except (FileNotFoundError, NotFoundError):
             raise RefusedError(Refusal.NOT_FOUND, "there is no such object") from None
         except (BaseError, OSError, ValueError):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from worker.adapters.folders import claim
 from worker.media.cache import FoundCache
+from worker.media.confinement import hide
 from worker.media.examining import Examiner, ExaminingError
 from worker.media.item import Limits
 from worker.media.lane import MediaOwner, MediaTools
@@ -131,7 +132,7 @@ def make_parts(settings: Settings) -> Parts:
             raise StartError(f"{PREFIX}MEDIA_C2PA_TRUST: {error}") from error
     return Parts(
         loader=Loader(Sources.from_settings(settings), limits),
-        sandbox=Sandbox(limits, processes, _classifier(settings)),
+        sandbox=Sandbox(limits, processes, _classifier(settings), folder=_work_folder(settings)),
         banks=BankFolder(settings.media_banks),
         limits=limits,
         processes=processes,
@@ -153,6 +154,7 @@ class MediaWorker(Shell):
         """As `Shell.open`: the banks are read before anything else."""
         settings, parts = self.settings, self._parts
         await self._read_banks()
+        hide()  # the broker's password lies in this process's environment
         folder = stack.enter_context(claim(_work_folder(settings)))
         examiner = Examiner(
             parts.loader,

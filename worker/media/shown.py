@@ -121,6 +121,8 @@ def _asked(found: Found) -> Mapping[str, float | None]:
             asked.setdefault(frame.pdq, frame.at_seconds)
     if found.pdq and (found.pdq_quality or 0) >= PDQ_QUALITY:
         asked.setdefault(found.pdq, None)
+    if found.inner_pdq and (found.inner_pdq_quality or 0) >= PDQ_QUALITY:
+        asked.setdefault(found.inner_pdq, None)
     return asked
 
 

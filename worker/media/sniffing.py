@@ -85,6 +85,8 @@ def sniff(head: bytes) -> str:
         return EXECUTABLE
     if head.startswith(b"BM") and len(head) >= 26 and head[6:10] == b"\0\0\0\0":
         return "bmp"
+    if head.startswith(tuple(_BOM_CODECS)) and (text := _text(head)):
+        return text  # the mark of UTF-16 is also how a frame of sound may begin
     return _transport_stream(head) or _audio_frame(head) or _text(head)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import worker.policies
 from tests.worker.cli.conftest import Moderator, Ran
 from tests.worker.media.bank_helpers import digits, make_bank
 from tests.worker.media.films import write_video, write_wav
@@ -206,6 +207,19 @@ def test_lint_names_the_file_and_the_line(moderator: Moderator, banks: Path) -> 
     assert ran.code == 1
     assert "pdq.txt:2" in ran.err
     assert moderator("media", "bank", "lint", "--banks", str(banks / "none")).code == 2
+
+
+def test_lint_says_when_nothing_follows_from_a_bank(moderator: Moderator, banks: Path) -> None:
+    """Only policies with a finding for it read matches; a list for another one would lie there unused."""
+    about = "read_at = 2026-11-20\nreviewed_at = 2026-11-21\n"
+    for policy in ("illegal-goods", "violent-extremism"):
+        make_bank(banks, policy, policy=policy, more=about, md5=[digits(policy, 32)])
+    bundled = Path(worker.policies.__file__).parent
+    problems = moderator(
+        "media", "bank", "lint", "--banks", str(banks), "--policies", str(bundled), "--json"
+    ).json
+    (only,) = problems["problems"]
+    assert "illegal-goods has no finding hash.illegal-goods" in only["reason"]
 
 
 # ---------------------------------------------------------------- check
