@@ -162,14 +162,11 @@ def fast_model(work: Path, pairs: Sequence[Sequence[float]] = PLAIN) -> FastMode
 
 def second_logits(work: Path, texts: Sequence[str], threads: int) -> Logits:
     """Logits of the second model as it ships: text by text, without padding."""
-    import onnxruntime
     from tokenizers import Tokenizer
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(
-        str(work / "second.onnx"), options, providers=["CPUExecutionProvider"]
-    )
+    from worker.onnx_runtime import open_session
+
+    session = open_session(str(work / "second.onnx"))
     tokenizer = Tokenizer.from_file(str(work / "second.tokenizer.json"))
 
     def read_one(text: str) -> NDArray[np.float32]:

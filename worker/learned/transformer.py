@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from worker.learned.model import About, ModelError, Reading, Span
+from worker.onnx_runtime import open_session
 
 MOST_PARTS = 4
 _MOST_SPANS = 3
@@ -44,14 +44,9 @@ class Transformer:
         self.reference: Mapping[str, Sequence[int]] = {
             str(head): counts for head, counts in about.reference.items()
         }
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
         try:
             self._tokenizer = Tokenizer.from_file(str(tokenizer))
-            self._session = onnxruntime.InferenceSession(
-                str(weights), options, providers=["CPUExecutionProvider"]
-            )
+            self._session = open_session(str(weights))
         except Exception as error:
             # Both libraries raise bare Exceptions of many kinds for a file that they cannot read.
             raise ModelError(f"{weights.name}: {_first_line(error)}") from error

@@ -11,7 +11,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-_LEVELS: Final = 12  # that the samples of a plain line may lie from its border's level; JPEG adds some noise
+_LEVELS: Final = (
+    24  # that the samples of a plain line may lie from its border's level: JPEG rings where a border ends
+)
+_FRACTION: Final = 0.10  # of the samples of a plain line that may lie further off
 _LEAST_SHARE: Final = 0.005  # of a side; a thinner border hardly moves the hash
 _LEAST_LEFT: Final = 0.4  # of each side; a small picture on a large plain ground is another picture
 _SAMPLES: Final = 400  # of a line that are looked at
@@ -50,7 +53,7 @@ def _leading(lines: NDArray[np.uint8]) -> int:
     count, step = 0, 2
     while count < len(lines):
         block = lines[count : count + step]
-        differs = (np.abs(block - colour) > _LEVELS).mean(axis=(1, 2)) > 0.01
+        differs = (np.abs(block - colour) > _LEVELS).mean(axis=(1, 2)) > _FRACTION
         if differs.any():
             return count + int(differs.argmax())
         count += len(block)

@@ -187,18 +187,15 @@ class _Model:
     """One model in ONNX Runtime."""
 
     def __init__(self, choice: ClassifierChoice) -> None:
-        import onnxruntime
+        from worker.onnx_runtime import open_session
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.enable_cpu_mem_arena = False  # what it took stays taken, and the sandbox counts it
-        options.log_severity_level = 4
         self._choice = choice
         # From bytes: those that were checked, and the runtime then refuses weights that lie in other files. Operators
         # that are not the runtime's own are unknown to it, as nothing registers any.
         content = _read(choice)
         try:
-            self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+            # Without an arena: what it took would stay taken, and the sandbox counts it.
+            self._session = open_session(content, keep_memory=False)
         except Exception as error:  # noqa: BLE001  # the runtime has exceptions of its own for all that can be wrong
             raise ClassifierError(f"{choice.file}: {_first_line(error)}") from None
         self._input = self._only_input()
