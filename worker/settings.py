@@ -97,7 +97,7 @@ class Settings:
     media_c2pa_trust: Path | None = None  # PEM file: whose C2PA manifests are trusted, not only valid
     media_processes: int = 0  # files examined at once, each in a process; 0: one for each core less one
     media_batch: int = 16  # records with media in one transaction
-    media_nice: int = 10  # how far the process steps back behind others on its machine, as nice(1) counts
+    media_nice: int = 19  # how far the process steps back behind others on its machine, as nice(1) counts
     media_work_dir: Path | None = None  # for files while they are examined; None: the temporary folder
     media_cache: int = 20_000  # pictures and frames whose finds are kept for reposts; 0 keeps nothing
     media_cache_seconds: float = 300.0  # how long a URI is taken to hold the same file
