@@ -13,7 +13,8 @@ from schemas.reviews import Review
 from worker.cli.errors import UNREACHABLE, CommandError
 from worker.cli.output import say
 from worker.cluster import BrokerUnreachable, ClusterError
-from worker.operator_reviews import BadName, NotAllSent, publish, reviewer
+from worker.operator_reviews import BadName, as_sent, reviewer
+from worker.sending import NotAllSent, Sent, send_in_order
 
 _CLOCKS_DIFFER = timedelta(minutes=5)
 
@@ -28,7 +29,7 @@ PerSecond = Annotated[
     typer.Option(
         min=1,
         max=100_000,
-        help="Send at most so many reviews a second.",
+        help="Send at most so many records a second.",
         show_default="as fast as the cluster takes them",
     ),
 ]
@@ -97,24 +98,36 @@ def send(broker: str, topic_prefix: str, reviews: Sequence[Review], per_second: 
     Raises:
         CommandError: the cluster did not take all of them.
     """
-    steps = max(1, len(reviews) // 10)
+    again = "what is decided already is closed and is not decided twice"
+    return send_records(broker, topic_prefix, list(map(as_sent, reviews)), per_second, again=again)
+
+
+def send_records(
+    broker: str, topic_prefix: str, records: Sequence[Sent], per_second: int | None, *, again: str
+) -> int:
+    """Sends the records and waits until the cluster has them; how many it has.
+
+    `again` says why the command may be run again where only some of them were taken.
+
+    Raises:
+        CommandError: the cluster did not take all of them.
+    """
+    steps = max(1, len(records) // 10)
     shown = 0
 
     def told(acknowledged: int) -> None:
         nonlocal shown
-        if acknowledged < len(reviews) and acknowledged // steps > shown:
+        if acknowledged < len(records) and acknowledged // steps > shown:
             shown = acknowledged // steps
-            say(f"{acknowledged:,} of {len(reviews):,}")
+            say(f"{acknowledged:,} of {len(records):,}")
 
     try:
-        return publish(broker, reviews, topic_prefix, total=len(reviews), per_second=per_second, told=told)
+        return send_in_order(
+            broker, records, topic_prefix, total=len(records), per_second=per_second, told=told
+        )
     except BrokerUnreachable as error:
         raise CommandError(str(error), code=UNREACHABLE) from error
     except ClusterError as error:
         raise CommandError(str(error)) from error
     except NotAllSent as error:
-        raise CommandError(
-            str(error),
-            hint="Run the command again: what is decided already is closed and is not decided twice.",
-            code=UNREACHABLE,
-        ) from error
+        raise CommandError(str(error), hint=f"Run the command again: {again}.", code=UNREACHABLE) from error

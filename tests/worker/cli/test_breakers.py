@@ -16,7 +16,7 @@ from tests.worker.test_operator_reviews import ACTION
 from worker.cli import breakers, operating
 from worker.embedded.settings import free_port
 from worker.engine.records import Record
-from worker.operator_reviews import NotAllSent
+from worker.sending import NotAllSent
 
 REMOVE = {**ACTION, "kind": "remove", "mode": None, "subject": {"type": "post", "id": "p1"}, "post_id": "p1"}
 QUEUE = records(
@@ -38,13 +38,14 @@ class Sent:
         self.reviews: list[Review] = []
         self.per_second: int | None = None
 
-    def publish(self, bootstrap: str, reviews: Sequence[Review], prefix: str = "", **options: Any) -> int:
-        self.reviews += reviews
+    def send(self, bootstrap: str, records: Sequence[Any], prefix: str = "", **options: Any) -> int:
+        assert {record.topic for record in records} <= {"reviews"}
+        self.reviews += [Review.model_validate_json(record.value) for record in records]
         self.per_second = options["per_second"]
-        assert options["total"] == len(reviews)
-        for number in range(len(reviews)):
+        assert options["total"] == len(records)
+        for number in range(len(records)):
             options["told"](number + 1)
-        return len(reviews)
+        return len(records)
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
 
     taken = Sent()
     monkeypatch.setattr(breakers, "reader", reader)
-    monkeypatch.setattr(operating, "publish", taken.publish)
+    monkeypatch.setattr(operating, "send_in_order", taken.send)
     return taken
 
 
@@ -232,11 +233,11 @@ def test_release_and_discard_reach_who_owns_the_account(
 def test_a_cluster_that_takes_only_some_is_code_3_and_says_how_many(
     moderator: Moderator, sent: Sent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def publish(*given: Any, **options: Any) -> int:
+    def send(*given: Any, **options: Any) -> int:
         raise NotAllSent(2, 3, "it fell silent")
 
-    monkeypatch.setattr(operating, "publish", publish)
+    monkeypatch.setattr(operating, "send_in_order", send)
     ran = moderator(*RELEASE, "--yes")
     assert ran.code == 3
-    assert "2 of 3 reviews were acknowledged" in ran.err
+    assert "2 of 3 records were acknowledged" in ran.err
     assert "again" in ran.err
