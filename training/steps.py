@@ -164,7 +164,7 @@ def second_logits(work: Path, texts: Sequence[str], threads: int) -> Logits:
     """Logits of the second model as it ships: text by text, without padding."""
     from tokenizers import Tokenizer
 
-    from worker.onnx_runtime import open_session
+    from worker.learned.runtime import open_session
 
     session = open_session(str(work / "second.onnx"))
     tokenizer = Tokenizer.from_file(str(work / "second.tokenizer.json"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -188,16 +188,31 @@ def run_cases(pack: Pack, only: Sequence[str] = ()) -> list[CaseResult]:
         if (only and loaded.policy.id not in only) or loaded.policy.status == "retired":
             continue
         file = read_cases(loaded)
-        assessor = plain if file.fixtures == Fixtures() else _with_fixtures(pack, loaded, file.fixtures)
+        own = plain if file.fixtures == Fixtures() else _with_fixtures(pack, loaded, file.fixtures)
         lines = loaded.cases_path.read_text(encoding="utf-8").splitlines()
-        assessments = assessor.assess_subjects(
-            [case.subject() for case in file.case], [case.at for case in file.case]
-        )
-        for case, assessment in zip(file.case, assessments, strict=True):
-            judgement = next(j for j in assessment.judgements if j.loaded.policy.id == loaded.policy.id)
-            line = _line_of_case(lines, case.name)
-            results.append(_result(loaded, case, judgement, line))
+        for assessor, cases in _by_assessor(plain, own, file.case):
+            assessments = assessor.assess_subjects(
+                [case.subject() for case in cases], [case.at for case in cases]
+            )
+            for case, assessment in zip(cases, assessments, strict=True):
+                judgement = next(j for j in assessment.judgements if j.loaded.policy.id == loaded.policy.id)
+                line = _line_of_case(lines, case.name)
+                results.append(_result(loaded, case, judgement, line))
     return results
+
+
+def _by_assessor(
+    plain: Assessor, own: Assessor, cases: Sequence[Case]
+) -> Iterator[tuple[Assessor, Sequence[Case]]]:
+    """Which cases are judged by the pack, and which by the policy alone with its stand-ins.
+
+    The models read what lies in any policy's band, so what they judge is judged by all policies.
+    """
+    if own is plain:
+        yield plain, cases
+        return
+    for assessor, learned in ((own, False), (plain, True)):
+        yield assessor, [case for case in cases if ("learned" in case.tags) is learned]
 
 
 def _with_fixtures(pack: Pack, loaded: LoadedPolicy, fixtures: Fixtures) -> Assessor:

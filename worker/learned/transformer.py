@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from worker.learned.model import About, ModelError, Reading, Span
-from worker.onnx_runtime import open_session
+from worker.learned.runtime import open_session
 
 MOST_PARTS = 4
 _MOST_SPANS = 3

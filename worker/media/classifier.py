@@ -187,7 +187,7 @@ class _Model:
     """One model in ONNX Runtime."""
 
     def __init__(self, choice: ClassifierChoice) -> None:
-        from worker.onnx_runtime import open_session
+        from worker.learned.runtime import open_session
 
         self._choice = choice
         # From bytes: those that were checked, and the runtime then refuses weights that lie in other files. Operators

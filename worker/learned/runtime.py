@@ -1,15 +1,11 @@
 """ONNX Runtime on one thread, and silent: the only place that loads it.
 
 Its wheels hold a client that keeps a database in the user's cache and sends events of its use to its makers (seen in 1.32 for
-Linux). `ORT_DISABLE_TELEMETRY`, read when the library is loaded, keeps all of that from happening; the function
-`disable_telemetry_events` comes too late for the database.
+Linux). `ORT_DISABLE_TELEMETRY`, which the package `worker` sets, keeps all of that from happening when it is there as the library is loaded; the
+function `disable_telemetry_events` comes too late for the database.
 """
 
 from __future__ import annotations
-
-import os
-
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import onnxruntime
 
