@@ -61,7 +61,28 @@ def worker(
     Raises:
         StageError: the worker ended, or was not ready in time; with the last lines of its log.
     """
-    port = free_port()
+    with contextlib.ExitStack() as stack:
+        try:
+            stage = stack.enter_context(_started(bootstrap, prefix, group, policies, log, free_port(), wait))
+        except StageError:
+            if not _port_was_taken(log):
+                raise
+            # Somebody else took the port between our look at it and the worker's.
+            other = free_port(preferred=False)
+            stage = stack.enter_context(_started(bootstrap, prefix, group, policies, log, other, wait))
+        yield stage
+
+
+@contextmanager
+def _started(
+    bootstrap: str,
+    prefix: str,
+    group: str,
+    policies: Path | None,
+    log: Path,
+    port: int,
+    wait: Callable[[float], None],
+) -> Iterator[Stage]:
     command = [
         sys.executable, "-m", "worker.cli", "run", "--broker", bootstrap, "--topic-prefix", prefix, "--group", group,
         "--decisions", "all", "--http-port", str(port), "--http-host", "127.0.0.1",
@@ -78,9 +99,13 @@ def worker(
             stop(process)
 
 
-def free_port() -> int:
-    """The usual port of the endpoint when it is free, so that its address is the documented one; else any."""
-    for wanted in (_PREFERRED_PORT, 0):
+def _port_was_taken(log: Path) -> bool:
+    return "the port is in use" in log.read_text(encoding="utf-8", errors="replace")
+
+
+def free_port(*, preferred: bool = True) -> int:
+    """The usual port of the endpoint when it is free and `preferred`, so that its address is the documented one; else any."""
+    for wanted in (_PREFERRED_PORT, 0) if preferred else (0,):
         with contextlib.suppress(OSError), socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", wanted))

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.worker.cli.conftest import PACK
+from worker.admin import create_topics
+from worker.demo import stage
+
+
+@pytest.mark.kafka
+def test_a_port_that_somebody_takes_meanwhile_is_replaced(
+    broker: str, topic_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_topics(broker, topic_prefix, 1)
+    real = stage.free_port
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        monkeypatch.setattr(
+            stage, "free_port", lambda *, preferred=True: taken if preferred else real(preferred=False)
+        )
+        with stage.worker(
+            bootstrap=broker, prefix=topic_prefix, group=topic_prefix, policies=PACK, log=tmp_path / "log"
+        ) as running:
+            running.check()
+            assert f":{taken}/" not in str(running.metrics_url)
+
+
+def test_other_failures_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (
+        pytest.raises(stage.StageError, match="exit code"),
+        stage.worker(
+            bootstrap="127.0.0.1:1",
+            prefix="p.",
+            group="g",
+            policies=tmp_path / "no-pack",
+            log=tmp_path / "log",
+        ),
+    ):
+        pass
