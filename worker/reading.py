@@ -39,6 +39,10 @@ class TopicReader:
             for message in messages
         ]
 
+    def partition_count(self, topic: str) -> int:
+        """How many partitions a followed topic has; `topic` without the prefix."""
+        return sum(place.topic == self._prefix + topic for place in self._consumer.assignment())
+
     def latest(self, limit: int) -> list[Record]:
         """At most this many of the newest records of all followed topics, oldest first by their timestamps.
 

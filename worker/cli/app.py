@@ -19,6 +19,7 @@ from worker.cli import (
     check,
     dead_letters,
     demo,
+    doctor,
     evaluate,
     explain,
     media,
@@ -56,6 +57,7 @@ app.add_typer(statements.app, name="statements")
 app.add_typer(media.app, name="media")
 app.command("reverse")(reverse.reverse)
 app.command("simulate")(simulate.simulate)
+app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)
 app.command("bench")(bench.bench)
 

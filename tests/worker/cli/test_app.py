@@ -43,6 +43,7 @@ COMMANDS = [
     ["breakers", "release"],
     ["breakers", "discard"],
     ["simulate"],
+    ["doctor"],
     ["demo"],
     ["bench"],
 ]
