@@ -6,9 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.base import Count, Evidence, Id, Language, PolicyId, Ratio, Record, Time, Wire
+from schemas.base import Count, Evidence, Hex64, Id, Language, PolicyId, Ratio, Record, Time, Wire
 
-Feature = Annotated[str, Field(pattern=r"^(fp|domain|device|network|reporter|cap|model):.", max_length=2048)]
+Feature = Annotated[
+    str, Field(pattern=r"^(fp|domain|device|network|reporter|cap|model|pack):.", max_length=2048)
+]
 
 Hex16 = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 Standing = Literal["fresh", "faint", "settled"]
@@ -67,13 +69,32 @@ class Lease(Wire):
     """The cap of the window, for all partitions, by which this was told."""
 
 
+class PackSwitch(Wire):
+    """Under which pack a partition judges from this record on, or why a worker refused a published one."""
+
+    version: Count
+    """Milliseconds of the `published_at` of the pointer that asked for it: a partition never goes back."""
+    pack: Annotated[str, Field(min_length=1, max_length=128)]
+    """Id of the pack in force."""
+    sha256: Hex64
+    """SHA-256 of the pack in force."""
+    candidate: Hex64 | None = None
+    """SHA-256 of the pack that is tried beside it; null when there is none."""
+    share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
+    """Of all accounts, chosen by a stable hash, how many the candidate is tried on."""
+    shadow: bool = False
+    """The candidate is only asked and counted."""
+    refused: str | None = None
+    """Why the worker that owns the partition refused it, with file, line and reason; it goes on as before."""
+
+
 class Finding(Record):
     """What follows from the observations of a feature for one account; keyed by, and judged by the owner of, the account."""
 
     finding_id: Id
     """Id of the finding; the cause in the ids of the actions that follow."""
     feature: Feature
-    """The feature that many share; `model:` and a name: what a model outside the worker said of one post."""
+    """The feature that many share; `model:` and a name: what a model outside the worker said of one post; `pack:` and an id."""
     account_id: Id
     """The account concerned; the record's key."""
     post_id: Id | None = None
@@ -94,3 +115,5 @@ class Finding(Record):
     """Of a cap: what the partition is leased; `account_id` is then `partition:` and its number."""
     item_id: Id | None = None
     """Of a reporter: the item of the queue that the report is in."""
+    switch: Annotated[PackSwitch | None, Field(exclude_if=lambda switch: switch is None)] = None
+    """Of a pack: what the partition switches to; `account_id` is then `partition:` and its number."""

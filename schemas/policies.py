@@ -40,6 +40,30 @@ class PackFile(Wire):
     """Size of the whole file."""
 
 
+class Release(Wire):
+    """A pack that was published: what is needed to bring it back."""
+
+    pack: Annotated[str, Field(min_length=1, max_length=128)]
+    """Id of the pack."""
+    sha256: Hex64
+    """SHA-256 of the pack."""
+    files: Many[PackFile]
+    """Its files, sorted by path."""
+    published_at: Time
+    """When it was published first."""
+    published_by: str
+    """Who published it."""
+
+
+class Rollout(Release):
+    """A pack that is tried beside the one in force."""
+
+    share: Annotated[float, Field(gt=0.0, le=1.0)]
+    """Of all accounts, chosen by a stable hash, how many it is tried on."""
+    shadow: bool
+    """It is only asked and counted; the pack in force judges all accounts."""
+
+
 class PolicyCurrent(Record):
     """Which pack is in force, with key `current`, written after all its files."""
 
@@ -50,6 +74,10 @@ class PolicyCurrent(Record):
     files: Many[PackFile]
     """Its files, sorted by path."""
     published_at: Time
-    """When it was published."""
+    """When this record was made; later than that of every such record before it."""
     published_by: str
     """Who published it."""
+    rollout: Rollout | None = None
+    """The pack that is tried beside it; null when there is none."""
+    previous: Many[Release] = ()
+    """Packs that were in force before, the last one first; at most 5."""

@@ -106,6 +106,7 @@ class Ownership(Owner[Partition]):
             if partitions[number] is not known.get(number)
         }
         found = await restore.restore(self._settings, fresh)
+        await self._never_back(partitions[number].judge for number in fresh)
         for restored in found.values():
             self._tools.metrics.observe_restore(restored.seconds, restored.records)
         # What was restored stays for as long as the partition does: the collector need not walk it again,
@@ -121,6 +122,16 @@ class Ownership(Owner[Partition]):
             },
         )
         return partitions
+
+    async def _never_back(self, judges: Iterable[Judge]) -> None:
+        """Has restored judges judge by packs that are not older than those by which their partitions were judged."""
+        packs = self._tools.packs
+        if packs is None:
+            return
+        for judge in judges:
+            if judge.judged_version > judge.version:
+                await packs.reach(judge.judged_version, self._settings.pack_check_limit)
+                judge.adopt(packs.latest)
 
     async def _begin(self, partitions: dict[int, Partition], consumer: BatchConsumer) -> None:
         inputs = self.inputs(partitions)

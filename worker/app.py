@@ -9,6 +9,7 @@ import faust
 from faust.types import TP
 from yarl import URL
 
+from worker import security
 from worker.owning import feed
 from worker.topics import JUDGED
 from worker.transport import BatchConsumer, BatchTransport
@@ -63,6 +64,7 @@ def build(
         settings.group,
         on_crash=fail,
         broker=[URL(f"kafka://{address.strip()}") for address in settings.broker.split(",")],
+        broker_credentials=security.for_faust(settings),
         broker_client_id=settings.client_id(),
         broker_max_poll_records=settings.batch,
         broker_session_timeout=settings.session_timeout,

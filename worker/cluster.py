@@ -3,32 +3,14 @@
 from __future__ import annotations
 
 import logging
-import socket
-import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from worker.knocking import AuthenticationRefused, BrokerUnreachable, ClusterError, knock
+
 _DEFAULT_PORT = 9092
-
-
-class ClusterError(Exception):
-    """The cluster refused something; the message says what, where and what to do (exit code 2)."""
-
-
-class BrokerUnreachable(Exception):  # noqa: N818 - what a reader sees is the sentence
-    """No broker answered within the time it was given (exit code 3)."""
-
-    def __init__(self, bootstrap: str, detail: str) -> None:
-        """`detail` is one sentence on what happened at the address, without a full stop."""
-        super().__init__(
-            f"no Kafka broker can be reached at {bootstrap}: {detail}. "
-            "Check that the broker runs, that the address is the one it advertises to clients "
-            "(--broker HOST:PORT or MODERATOR_BROKER), and whether it wants TLS or SASL."
-        )
-        self.bootstrap = bootstrap
-        self.detail = detail
 
 
 @contextmanager
@@ -42,14 +24,14 @@ def connect(
 
     Raises:
         BrokerUnreachable: nobody answers at the address within the timeout.
-        ClusterError: the address or a client option is not one.
+        ClusterError: the address or a client option is not one, or the credentials are refused.
     """
     from kafka import KafkaAdminClient
     from kafka.errors import KafkaConfigurationError, KafkaError
 
     deadline = time.monotonic() + timeout_seconds
     addresses = _addresses(bootstrap)
-    _knock(bootstrap, addresses, timeout_seconds)
+    knock(bootstrap, addresses, client_options or {}, timeout_seconds)
     left_ms = max(1000, int((deadline - time.monotonic()) * 1000))
     options = {
         "bootstrap_timeout_ms": left_ms,
@@ -89,47 +71,6 @@ def _addresses(bootstrap: str) -> list[tuple[str, int]]:
     return addresses
 
 
-def _knock(bootstrap: str, addresses: Sequence[tuple[str, int]], timeout_seconds: float) -> None:
-    """Opens a plain connection first: the client itself only says that it timed out, not why.
-
-    In a thread, because a name server that does not answer cannot be bounded otherwise.
-    """
-    complaints: list[str] = []
-    reached = threading.Event()
-    finished = threading.Event()
-    deadline = time.monotonic() + timeout_seconds
-
-    def attempt() -> None:
-        for host, port in addresses:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                break
-            try:
-                socket.create_connection((host, port), timeout=left).close()
-            except OSError as error:
-                complaints.append(f"{host}:{port} {_in_words(error)}")
-            else:
-                reached.set()
-                break
-        finished.set()
-
-    threading.Thread(target=attempt, name="moderator-broker-check", daemon=True).start()
-    finished.wait(timeout_seconds + 0.5)
-    if not reached.is_set():
-        detail = "; ".join(complaints) or f"no answer within {timeout_seconds:g} s"
-        raise BrokerUnreachable(bootstrap, detail)
-
-
-def _in_words(error: OSError) -> str:
-    if isinstance(error, socket.gaierror):
-        return "is not a known host name"
-    if isinstance(error, ConnectionRefusedError):
-        return "refuses the connection (nothing listens on that port)"
-    if isinstance(error, TimeoutError):
-        return "does not answer"
-    return f"cannot be connected to ({error.strerror or error})"
-
-
 @contextmanager
 def _quiet_client() -> Iterator[None]:
     """The client warns of each attempt with the address in it; the exception says it once."""
@@ -155,3 +96,6 @@ def refusals_named(bootstrap: str) -> Iterator[None]:
     except KafkaError as error:
         msg = f"the cluster at {bootstrap} refused: {error}. Check the permissions of this client (ACLs)."
         raise ClusterError(msg) from error
+
+
+__all__ = ["AuthenticationRefused", "BrokerUnreachable", "ClusterError", "connect", "refusals_named"]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from schemas.decode import DecodeError, decode
+from worker import security
 from worker.admin import check_topics
 from worker.cluster import BrokerUnreachable, ClusterError, connect, refusals_named
 from worker.engine.ids import partition_of
@@ -19,6 +20,7 @@ from worker.engine.registry import Pack
 from worker.engine.tomlfile import PackError
 from worker.reading import reader
 from worker.settings import Settings
+from worker.tls import CredentialError
 from worker.topics import TOPICS, Direction, Topic
 
 State = Literal["ok", "warning", "failed"]
@@ -47,13 +49,19 @@ def examine(settings: Settings, load: Callable[[Path | None], Pack]) -> Iterator
     yield from _pack(settings, load)
     yield from _disk(settings)
     try:
-        with connect(settings.broker) as admin, refusals_named(settings.broker):
+        options = security.for_kafka_python(settings)
+        with connect(settings.broker, client_options=options) as admin, refusals_named(settings.broker):
             cluster = admin.describe_cluster()
             brokers = len(cluster.get("brokers", ()))
             yield Finding(
                 "broker", "ok", f"{brokers} broker{'' if brokers == 1 else 's'} at {settings.broker}"
             )
-            problems = check_topics(settings.broker, settings.topic_prefix, statements=settings.statements)
+            problems = check_topics(
+                settings.broker,
+                settings.topic_prefix,
+                statements=settings.statements,
+                client_options=options,
+            )
             for problem in problems:
                 yield Finding("topics", "failed", f"{problem.where}: {problem.what}", problem.action)
             if not problems:
@@ -61,12 +69,12 @@ def examine(settings: Settings, load: Callable[[Path | None], Pack]) -> Iterator
             yield from _permissions(admin, settings)
             if not problems:
                 yield from _lag(admin, settings)
-    except (BrokerUnreachable, ClusterError) as error:
+    except (BrokerUnreachable, ClusterError, CredentialError) as error:
         advice = "Check --broker, the listener that it advertises, and the way to it (docs/operations.md)."
         yield Finding("broker", "failed", str(error), advice)
         return
     if not problems:
-        yield from _records(settings)
+        yield from _records(settings, options)
 
 
 def _pack(settings: Settings, load: Callable[[Path | None], Pack]) -> Iterator[Finding]:
@@ -168,10 +176,10 @@ def _lag(admin: Any, settings: Settings) -> Iterator[Finding]:
     )
 
 
-def _records(settings: Settings) -> Iterator[Finding]:
+def _records(settings: Settings, options: Mapping[str, Any]) -> Iterator[Finding]:
     """What the newest records of posts and accounts tell of their producers."""
     try:
-        with reader(settings.broker, _SAMPLED, settings.topic_prefix) as topic:
+        with reader(settings.broker, _SAMPLED, settings.topic_prefix, client_options=options) as topic:
             records = topic.latest(_SAMPLE)
             counts = {name: topic.partition_count(name) for name in _SAMPLED}
     except (BrokerUnreachable, ClusterError) as error:

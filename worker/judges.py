@@ -10,8 +10,13 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from worker.engine.judge import PartitionJudge
 from worker.engine.records import Judged, Output, Record
+from worker.engine.registry import Pack, load_pack
+from worker.engine.rollout import Roll
 from worker.engine.store import StoreError
+from worker.engine.tomlfile import PackError
+from worker.packs import Packs
 from worker.ports import PlainJudge
 from worker.settings import Decisions, SettingsError
 
@@ -47,33 +52,48 @@ def load(settings: Settings) -> JudgeFactory:
     return factory
 
 
-def engine(settings: Settings) -> JudgeFactory:
-    """Judges by the policy pack of the settings, compiled once for all partitions."""
-    from worker.engine.judge import PartitionJudge
-    from worker.engine.registry import load_pack
-    from worker.engine.tomlfile import PackError
+class Engine:
+    """Makes judges by the packs of this process: that of the settings' folder, until one is published.
 
+    Raises:
+        JudgeError: the folder's pack cannot be used.
+        SettingsError: the state folder cannot.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._spill = _spill(settings)
+        self.packs = Packs(Roll(0, _folder_pack(settings)))
+
+    def __call__(self, partition: int, partitions: int) -> Judge:
+        """As `JudgeFactory`."""
+        settings = self._settings
+        return PartitionJudge(
+            self.packs.latest,
+            partition,
+            partitions,
+            publish_all=settings.decisions is Decisions.ALL,
+            ask=bool(settings.model_url),
+            statements=settings.statements,
+            store=None if self._spill is None else self._spill.open(partition),
+            live_accounts=settings.state_accounts_in_memory,
+            pack_of=self.packs.find,
+        )
+
+
+def engine(settings: Settings) -> JudgeFactory:
+    """Judges by policy packs, compiled once for all partitions."""
+    return Engine(settings)
+
+
+def _folder_pack(settings: Settings) -> Pack:
     try:
         pack = load_pack(settings.policies, cache_dir=settings.cache_dir)
     except PackError as error:
         raise JudgeError(str(error)) from error
     if pack.models.warning is not None:
         log.warning(pack.models.warning)
-    spill = _spill(settings)
-
-    def make(partition: int, partitions: int) -> Judge:
-        return PartitionJudge(
-            pack,
-            partition,
-            partitions,
-            publish_all=settings.decisions is Decisions.ALL,
-            ask=bool(settings.model_url),
-            statements=settings.statements,
-            store=None if spill is None else spill.open(partition),
-            live_accounts=settings.state_accounts_in_memory,
-        )
-
-    return make
+    return pack
 
 
 def _spill(settings: Settings) -> Spill | None:
@@ -101,20 +121,19 @@ def report(
     Returns:
         How its models are, in a few words.
     """
-    from worker.engine.judge import PartitionJudge
-
     accounts = actions = live = disk = 0
     breakers: dict[tuple[str, str, str], bool] = {}
     now_ms = int(now() * 1000)
     failing: dict[str, bool] = {}
-    pack = None
+    roll: Roll | None = None
     for judge in judges:
         if isinstance(judge, PartitionJudge):
             accounts += len(judge.accounts)
             actions += judge.ledger.ending
             live += judge.accounts.live
             disk += judge.store.disk_bytes or 0
-            pack = judge.pack
+            if roll is None or judge.version > roll.version:
+                roll = judge.roll  # while partitions switch one by one, the newest that is in force
             for key, is_open in judge.breakers.open(now_ms).items():
                 breakers[key] = breakers.get(key, False) or is_open
             for policy, fails in judge.failing.items():
@@ -124,7 +143,9 @@ def report(
         metrics.set_breaker(policy, kind, window, is_open)
     for policy, fails in failing.items():
         metrics.set_degraded(policy, fails)
-    if pack is not None:
+    if roll is not None:
+        pack = roll.pack
+        metrics.set_rollout(roll)
         status = {str(each.policy.id): str(each.policy.status) for each in pack.policies}
         names = (
             pack.signals.names

@@ -34,6 +34,7 @@ from worker import __version__
 from worker.metrics_table import LABEL_SETS, METRICS, RATIO_RECORDS, TABLE, Declared
 
 if TYPE_CHECKING:
+    from worker.engine.rollout import Roll
     from worker.health import Health
 
 __all__ = ["METRICS", "RATIO_RECORDS", "Metrics", "MetricsError", "new_registry"]
@@ -283,6 +284,23 @@ class Metrics(Collector):
                 for metric in TABLE:
                     if any(label_set in _BY_POLICY for _, label_set in metric.labels):
                         self._start(metric, narrowed)
+
+    def set_rollout(self, roll: Roll) -> None:
+        """The pack that is tried beside the one in force, and since when that one is published."""
+        self._set(("moderator_rollout_share_ratio",), roll.share)
+        self._set(("moderator_pack_published_timestamp_seconds",), roll.version / 1000)
+        with self._lock:
+            self._infos.pop("moderator_candidate_info", None)
+            if roll.candidate is not None:
+                self._infos["moderator_candidate_info"] = {
+                    "pack": roll.candidate.id,
+                    "sha256": roll.candidate.sha256,
+                    "mode": "shadow" if roll.shadow else "enforce",
+                }
+
+    def set_pack_refused(self, refused: bool) -> None:
+        """Whether this worker refuses the pack that was published last."""
+        self._set(("moderator_pack_refused",), float(refused))
 
     def watch(self, health: Health) -> None:
         """Has `moderator_watchdog_seconds` read at every scrape from the heartbeat's age."""

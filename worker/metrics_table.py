@@ -123,6 +123,15 @@ LABEL_SETS: dict[str, LabelSet] = {
     "opinion": LabelSet(("confirmed", "seed", "none"), "how sure a bank is of an entry"),
     "hash": LabelSet(("sha256", "md5", "pdq", "vpdq", "tlsh", "audio"), "the kinds of hash that banks hold"),
     "reload": LabelSet(("changed", "unchanged", "faulty"), "what looking at the banks' folder found"),
+    "role": LabelSet(("base", "candidate"), "the pack in force, and the one that is tried beside it"),
+    "change": LabelSet(
+        ("appears", "vanishes"), "a violation that only the candidate finds, or only the pack in force"
+    ),
+    "pack_refusal": LabelSet(
+        ("malformed", "incomplete", "stale", "faults", "cases", "failed"),
+        "a pointer that cannot be read, files that are missing or not what it names, a pointer older than the one before "
+        "it, a pack that cannot be loaded, cases that come out otherwise, a check that could not be held",
+    ),
     "signal": LabelSet((), "the signals that the pack in force declares, or `other`"),
     "partition": LabelSet((), "partition numbers that the worker owns"),
 }
@@ -229,12 +238,23 @@ TABLE: tuple[Declared, ...] = (
     Declared("moderator_watchdog_seconds", "gauge", "Time since the event loop's last heartbeat, read at the scrape.", from_start=False),
     Declared("moderator_loop_lag_seconds", "gauge", "How late the event loop's last heartbeat ran."),
     Declared("moderator_pack_info", "info", "The policy pack in force: its id and SHA-256; the value is 1."),
+    Declared("moderator_candidate_info", "info", "The policy pack that is tried beside the one in force, if there is one: its id, its SHA-256 and whether it is only asked; the value is 1."),
+    Declared("moderator_rollout_share_ratio", "gauge", "Of all accounts, how many the candidate is tried on; 0 where there is none."),
+    Declared("moderator_rollout_verdicts_total", "counter", "Verdicts while a pack is tried, by which pack gave them; of a shadow only those that say more than clear.", (("role", "role"), _POLICY, ("outcome", "verdict")), from_start=False),
+    Declared("moderator_rollout_changes_total", "counter", "Subjects on which a pack that is only asked finds a violation where the pack in force finds none, or the other way round.", (_POLICY, ("change", "change")), from_start=False),
+    Declared("moderator_pack_refusals_total", "counter", "Published packs that this worker refused, by the reason; it goes on with the one before.", (("reason", "pack_refusal"),)),
+    Declared("moderator_pack_refused", "gauge", "1 while the pack that was published last is refused by this worker, else 0."),
+    Declared("moderator_pack_published_timestamp_seconds", "gauge", "When the pack in force was published, Unix time; 0 for a pack that comes from a folder.", from_start=False),
     Declared("moderator_build_info", "info", "The worker's version; the value is 1."),
     Declared("moderator_metrics_errors_total", "counter", "Values that were not counted because metric or label was never declared.", (("reason", "error"),)),
 )  # fmt: skip
 METRICS: dict[str, Declared] = {metric.name: metric for metric in TABLE}
 
-_INFO_LABELS = {"moderator_pack_info": ("pack", "sha256"), "moderator_build_info": ("version",)}
+_INFO_LABELS = {
+    "moderator_pack_info": ("pack", "sha256"),
+    "moderator_candidate_info": ("pack", "sha256", "mode"),
+    "moderator_build_info": ("version",),
+}
 
 # What else /metrics shows; queries may name these too.
 PROCESS_METRICS = (

@@ -24,7 +24,7 @@ from worker.engine.store import StoreError
 from worker.lanes import HoleError, Lane, Work
 
 if TYPE_CHECKING:
-    from worker.ports import Judge, Publisher, SecondOpinion, ShellMetrics
+    from worker.ports import Judge, PublishedPacks, Publisher, SecondOpinion, ShellMetrics
     from worker.watchdog import Watchdog
 
 __all__ = ["HoleError", "JudgeFailedError", "Partition", "Tools", "Work"]
@@ -54,6 +54,7 @@ class Tools:
     think_limit: float = 30.0  # seconds that it may read one slice of a batch
     thinking_since: float | None = None  # when it began with the slice in hand, by perf_counter
     endpoint: SecondOpinion | None = None  # an operator's own model
+    packs: PublishedPacks | None = None  # None where nobody publishes any
     now: Callable[[], float] = time.time
     fail: Callable[[BaseException], None] = field(default=lambda error: None)  # ends the process
 
@@ -75,6 +76,7 @@ class Partition(Lane):
         self._tools = tools
         self._mark = Mark()
         self._failed = False  # the judge's store broke
+        self._told = 0  # version of the packs that the partition was told of last
         self._published = b"{}"  # the partition's own record as it was published last
 
     # --- coming and going
@@ -118,11 +120,20 @@ class Partition(Lane):
         async with self._lock:
             if self._task is None or self._draining:
                 return
+            await self._tell_of_packs()
             judged = self._ask("timers", lambda: self.judge.expire(now))
             if judged.outputs or judged.state:
                 await self._publish(judged, {})
             self._tools.metrics.add(judged.tally)
             self._tools.metrics.observe(judged.observed)
+
+    async def _tell_of_packs(self) -> None:
+        """Publishes what has the partition switch once it is read: what depends on load enters as a record first."""
+        wanted = None if self._tools.packs is None else self._tools.packs.wanted
+        if wanted is None or wanted.version <= max(self.judge.version, self._told):
+            return
+        self._told = wanted.version
+        await self._publish(self.judge.switch(wanted), {})
 
     async def handle(self, topic: str, records: Sequence[Record]) -> int:
         """As `Lane.handle`: judges them, and publishes what follows in one transaction."""

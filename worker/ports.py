@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from worker.engine.records import Begun, Judged, Output, Question, Record
 
 if TYPE_CHECKING:
+    from schemas.coordination import PackSwitch
     from schemas.media_signals import BankMatch
+    from worker.engine.rollout import Roll
     from worker.media.item import Asked, Found
 
 
@@ -51,6 +53,24 @@ class Judge(Protocol):
         """Lets go of what its state takes on disk; never raises. Nothing else is called afterwards."""
         ...
 
+    @property
+    def version(self) -> int:
+        """The version of the packs that it judges by; 0 for a pack that nobody published."""
+        ...
+
+    @property
+    def judged_version(self) -> int:
+        """The version that the partition was last judged by, as the restored state says."""
+        ...
+
+    def adopt(self, roll: Roll) -> None:
+        """Judges by other packs from now on, if they are newer."""
+        ...
+
+    def switch(self, wanted: PackSwitch) -> Judged:
+        """The record that has it switch when it is read, or that says that its owner refused to."""
+        ...
+
 
 class PlainJudge:
     """The two halves of a judge that has no second thoughts: all is done in `judge`."""
@@ -70,11 +90,50 @@ class PlainJudge:
     def close(self) -> None:
         """As `Judge.close`; there is nothing on disk."""
 
+    @property
+    def version(self) -> int:
+        """As `Judge.version`; it knows no packs."""
+        return 0
+
+    @property
+    def judged_version(self) -> int:
+        """As `Judge.judged_version`; it knows no packs."""
+        return 0
+
+    def adopt(self, roll: Roll) -> None:
+        """As `Judge.adopt`; it knows no packs."""
+
+    def switch(self, wanted: PackSwitch) -> Judged:
+        """As `Judge.switch`; it knows no packs."""
+        return Judged()
+
 
 class JudgeFactory(Protocol):
     """Makes the judge of one partition number, empty, to be restored."""
 
     def __call__(self, partition: int, partitions: int) -> Judge: ...
+
+
+class PublishedPacks(Protocol):
+    """The packs of this process; `worker.packs.Packs` is the real one."""
+
+    @property
+    def latest(self) -> Roll:
+        """What new partitions judge by."""
+        ...
+
+    @property
+    def wanted(self) -> PackSwitch | None:
+        """What partitions are to be told; None: nothing."""
+        ...
+
+    async def reach(self, version: int, seconds: float) -> None:
+        """Waits until `latest` is at least of a version.
+
+        Raises:
+            PackBehindError: it is not, and will not be.
+        """
+        ...
 
 
 class Publisher(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -100,9 +100,16 @@ class TopicReader:
 
 @contextmanager
 def reader(
-    bootstrap: str, topics: Iterable[str], prefix: str = "", *, from_end: bool = False
+    bootstrap: str,
+    topics: Iterable[str],
+    prefix: str = "",
+    *,
+    from_end: bool = False,
+    client_options: Mapping[str, Any] | None = None,
 ) -> Iterator[TopicReader]:
     """Follows these topics (the contract's names) from their beginning or from their end.
+
+    `client_options` are further settings of the Kafka client, as `worker.security` makes them.
 
     Raises:
         BrokerUnreachable: nobody answers at the address.
@@ -110,7 +117,7 @@ def reader(
     """
     from kafka import KafkaConsumer, TopicPartition
 
-    with connect(bootstrap):
+    with connect(bootstrap, client_options=client_options):
         pass  # says in words what is wrong with the address; the consumer itself would only time out
     with refusals_named(bootstrap):
         consumer = KafkaConsumer(
@@ -120,6 +127,7 @@ def reader(
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=50,
+            **(client_options or {}),
         )
         try:
             partitions = []

@@ -31,6 +31,7 @@ UNKNOWN_TOPIC = "replay"  # the dead letters of lines that name no topic: their 
 _INPUTS = frozenset((*JUDGED, "policies"))
 _TIME_FIELDS = ("created_at", "updated_at", "observed_at", "published_at")
 _TO_PARTITION = b"partition:"  # what begins the key of a finding for a partition, not for an account
+_GIVEN = ("model:", "pack:")  # findings that nothing in a file of records leads to
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR_MS = 3_600_000
 
@@ -47,6 +48,10 @@ class BadLineError(ValueError):
         self.offset: int | None = None  # the record's own or ordinal one, once it is known
 
 
+class UnknownPackError(LookupError):
+    """The lines switch to a pack that is not among those given; holds its SHA-256."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Line:
     record: Record
@@ -59,7 +64,8 @@ class Replay:
     With `loop` the records that workers write for each other (`observations`, `findings`) are judged right after the
     record that caused them: partition 0 owns all features, and findings go to the partition where the account was
     seen. Without it they are taken from the lines alone, as they were recorded: see `is_recording`. `partitions` share
-    the caps of breakers; None: each partition has all of them.
+    the caps of breakers; None: each partition has all of them. `packs` are those that the lines may switch to, by
+    SHA-256.
     """
 
     def __init__(
@@ -72,8 +78,10 @@ class Replay:
         batch: int = BATCH,
         loop: bool = True,
         partitions: int | None = None,
+        packs: Mapping[str, Pack] | None = None,
     ) -> None:
         self._pack = pack
+        self._packs = packs or {}
         self._loop = loop
         self._partitions = partitions
         self._publish_all = publish_all
@@ -125,6 +133,12 @@ class Replay:
             return None
         return judge.accounts.get(account_id)
 
+    def _pack_of(self, sha256: str) -> Pack:
+        pack = self._packs.get(sha256.lower())
+        if pack is None:
+            raise UnknownPackError(sha256)
+        return pack
+
     def _judge(self, partition: int) -> PartitionJudge:
         judge = self._judges.get(partition)
         if judge is None:
@@ -134,6 +148,7 @@ class Replay:
                 publish_all=self._publish_all,
                 statements=self._statements,
                 sharing=self._partitions,
+                pack_of=self._pack_of,
             )
             self._judges[partition] = judge
         return judge
@@ -142,6 +157,8 @@ class Replay:
         pending = self._pending
         if not pending or len(pending) >= self._batch_size or pending[0].partition != line.record.partition:
             return True
+        if _switches(line.record) or _switches(pending[-1]):
+            return True  # a batch is measured by one pack
         if line.time is None:
             return False
         if self._horizon is not None and line.time >= self._horizon:
@@ -276,10 +293,14 @@ class _Loop:
                 judged.add(self._replay._answer(output))
 
 
+def _switches(record: Record) -> bool:
+    return record.topic == "findings" and b'"switch":{' in (record.value or b"")
+
+
 def is_recording(lines: Iterable[bytes]) -> bool:
     """Whether the lines hold what workers wrote for each other, so that nothing is to be made up for it.
 
-    What an operator's own model said is no sign of that: it cannot be made up.
+    What an operator's own model said, and which packs were published, is no sign of that: it cannot be made up.
     """
     return any(_is_internal(line) for line in lines if b'"observations"' in line or b'"findings"' in line)
 
@@ -295,7 +316,7 @@ def _is_internal(line: bytes) -> bool:
         return False
     value = data.get("value")
     feature = value.get("feature") if isinstance(value, dict) else None
-    return not (isinstance(feature, str) and feature.startswith("model:"))
+    return not (isinstance(feature, str) and feature.startswith(_GIVEN))
 
 
 def _object(line: bytes) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def plan_replay(letters: Iterable[DeadLetter]) -> Plan:
     A record that was sent again and failed again is its own letter with the same content: it is sent once.
     """
     plan = Plan()
-    seen: set[tuple[str, bytes, bytes]] = set()
+    seen: set[tuple[str, bytes, bytes | None]] = set()
     for letter in sorted(letters, key=lambda letter: (letter.topic, letter.partition, letter.offset)):
         problem, record = _as_record(letter)
         if record is not None and (record.topic, record.key, record.value) in seen:

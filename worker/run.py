@@ -5,16 +5,18 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
+import tempfile
 from collections.abc import Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from worker import endpoint as endpoints
 from worker import judges, probe
 from worker.agents import Ownership
 from worker.drift import Drift
-from worker.packs import PackReader
+from worker.packs import PackReader, Packs
 from worker.partitions import Tools
 from worker.settings import Settings, SettingsError
 from worker.shell import EXIT_USAGE, Shell, StartError, serve
@@ -59,6 +61,8 @@ class Worker(Shell):
         self._drift = Drift()
         self._ownership: Ownership | None = None
         self._endpoint: ModelEndpoint | None = None
+        self._packs = make_judge.packs if isinstance(make_judge, judges.Engine) else None
+        self._reader: PackReader | None = None
 
     async def open(self, stack: contextlib.AsyncExitStack, partitions: int) -> Ownership:
         """As `Shell.open`."""
@@ -79,6 +83,9 @@ class Worker(Shell):
             fail=self.fail,
         )
         make_publisher = await self.publishers(stack)
+        packs = tools.packs = self._packs
+        if packs is not None:
+            self._reader = await self._published(packs, stack)
         tools.endpoint = self._endpoint = await endpoints.connect(settings, self.metrics, stack)
         self._ownership = Ownership(
             settings,
@@ -92,7 +99,8 @@ class Worker(Shell):
 
     def alongside(self) -> Iterable[Coroutine[Any, Any, Any]]:
         """As `Shell.alongside`: published packs, and an operator's own model."""
-        yield PackReader(self.settings, self.metrics).run()
+        if self._reader is not None:
+            yield self._reader.run()
         if self._endpoint is not None:
             yield self._endpoint.run()
 
@@ -102,10 +110,28 @@ class Worker(Shell):
         # Without its models the worker still judges: it says so, and stays ready.
         models = judges.report(self._ownership.judges(), self.metrics, self._drift)
         self.health.set_ready("models", True, models)
+        if self._packs is not None:
+            # A pack that is refused is no reason to stop: the one before it serves.
+            self.health.set_ready("packs", True, self._packs.detail())
+            self.metrics.set_pack_refused(self._packs.refusal is not None)
+
+    async def _published(self, packs: Packs, stack: contextlib.AsyncExitStack) -> PackReader:
+        """Reads what is published now, before anything is judged."""
+        own = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="moderator-packs-")))
+        pieces = own / "pieces"
+        pieces.mkdir()
+        cache = self.settings.cache_dir or own
+        reader = PackReader(self.settings, self.metrics, packs, pieces=pieces, cache=cache)
+        await reader.catch_up()
+        return reader
 
     async def _trial(self, partitions: int, record: Record) -> bool:
         log.warning("trying a record in a process of its own", extra={"topic": record.topic})
-        survived = await probe.survives(self.settings, record, partitions)
+        settings = self.settings
+        if self._packs is not None:
+            # By the pack that judges: the trial is about the record under it.
+            settings = settings.replace(policies=self._packs.latest.pack.folder)
+        survived = await probe.survives(settings, record, partitions)
         log.warning("the trial is over", extra={"topic": record.topic, "survived": survived})
         return survived
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -15,11 +15,11 @@ _ACKNOWLEDGED_SECONDS = 30.0
 
 
 class Sent(NamedTuple):
-    """A record to send: its topic by the contract's name, its key, value and headers."""
+    """A record to send: its topic by the contract's name, its key, value (None: a tombstone) and headers."""
 
     topic: str
     key: bytes
-    value: bytes
+    value: bytes | None
     headers: tuple[tuple[str, bytes | None], ...] = ()
 
 
@@ -40,6 +40,7 @@ def send_in_order(
     per_second: int | None = None,
     told: Callable[[int], None] = lambda acknowledged: None,
     sleep: Callable[[float], None] = time.sleep,
+    client_options: Mapping[str, Any] | None = None,
 ) -> int:
     """Sends records in their order, each to its key's partition, and waits until the cluster has them.
 
@@ -51,6 +52,7 @@ def send_in_order(
         per_second: at most so many a second; None: as fast as the cluster takes them.
         told: is called with how many are acknowledged so far.
         sleep: waits so many seconds.
+        client_options: further settings of the Kafka client, as `worker.security` makes them.
 
     Returns:
         How many were acknowledged: all.
@@ -62,7 +64,7 @@ def send_in_order(
     """
     from kafka import KafkaProducer
 
-    with connect(bootstrap):
+    with connect(bootstrap, client_options=client_options):
         pass  # says in words what is wrong with the address; the producer itself would only time out
     acknowledged = 0
     with refusals_named(bootstrap):
@@ -74,6 +76,7 @@ def send_in_order(
             request_timeout_ms=10_000,
             delivery_timeout_ms=int(_ACKNOWLEDGED_SECONDS * 1000),
             max_block_ms=10_000,
+            **(client_options or {}),
         )
     partitions: dict[str, int] = {}
     try:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from worker import security
+
 PREFIX = "MODERATOR_"
 MEDIA_SCHEMES = frozenset(("file", "http", "https", "s3", "gs", "az"))
 """The schemes of media URIs that an operator may allow."""
@@ -50,6 +52,20 @@ class Settings:
     """
 
     broker: str = "127.0.0.1:9092"  # host:port, several with commas
+    # How to connect (docs/security.md). Secrets are in files only, which are read for each connection.
+    security_protocol: str = "PLAINTEXT"  # PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL
+    sasl_mechanism: str = ""  # SCRAM-SHA-256, SCRAM-SHA-512, PLAIN, OAUTHBEARER
+    sasl_username: str = ""
+    sasl_password_file: Path | None = None
+    oauth_token_file: Path | None = None  # a token that somebody else renews
+    oauth_token_url: str = ""  # or the endpoint that gives tokens, with the two below
+    oauth_client_id: str = ""
+    oauth_client_secret_file: Path | None = None
+    oauth_scope: str = ""  # what to ask the endpoint for; empty: its default
+    tls_ca_file: Path | None = None  # PEM: whom to trust; None: whom the system trusts
+    tls_cert_file: Path | None = None  # PEM: this client's own certificate, with intermediate ones
+    tls_key_file: Path | None = None  # PEM: its key; None: in the same file
+    tls_key_password_file: Path | None = None
     topic_prefix: str = ""  # set before every topic's name
     group: str = "moderator"  # the consumer group; with the prefix, also the stem of the transactional ids
     guarantee: Guarantee = Guarantee.EXACTLY_ONCE
@@ -66,6 +82,7 @@ class Settings:
     transaction_timeout: float = 15.0  # the broker aborts a transaction that is open for longer
     batch_limit: float = 30.0  # a batch that is judged for longer ends the process
     probe_limit: float = 30.0  # a record that crashed the worker twice has as long in a process of its own
+    pack_check_limit: float = 600.0  # compiling a published pack and judging its cases may take as long
     expire_interval: float = 2.0  # how often timers are looked at
     connect_timeout: float = 15.0  # how long a start waits for the broker
     stop_timeout: float = 9.0  # how long a stop may take before the process ends anyway
@@ -124,6 +141,7 @@ class Settings:
         check.between("transaction_timeout", 5.0, 900.0)
         check.between("batch_limit", 1.0, 600.0)
         check.between("probe_limit", 1.0, 600.0)
+        check.between("pack_check_limit", 1.0, 3600.0)
         check.between("expire_interval", 0.1, 300.0)
         check.between("connect_timeout", 1.0, 300.0)
         check.between("stop_timeout", 1.0, 300.0)
@@ -145,6 +163,8 @@ class Settings:
         check.between("model_retries", 0, 10)
         check.that("judge", lambda value: value.count(":") == 1, "module:function")
         self._check_media(check)
+        if found := security.fault(self):
+            raise SettingsError(f"{PREFIX}{found[0].upper()}: {found[1]}")
 
     def _check_media(self, check: _Checks) -> None:
         allowed = ", ".join(sorted(MEDIA_SCHEMES))
@@ -203,9 +223,23 @@ class Settings:
                     raise SettingsError(
                         f"{PREFIX}{name.upper()}={values[name]!r}: must be one of {', '.join(kind)}"
                     ) from None
+        for name in ("security_protocol", "sasl_mechanism"):
+            if isinstance(values.get(name), str):
+                values[name] = values[name].upper()
         if isinstance(values.get("log_level"), str):
             values["log_level"] = values["log_level"].lower()
         return cls(**values)
+
+    @classmethod
+    def of_connection(cls, environment: Mapping[str, str] | None = None) -> Self:
+        """Only what says how to connect, for commands that take their address as an option.
+
+        Raises:
+            SettingsError: as `from_environment`.
+        """
+        source = os.environ if environment is None else environment
+        wanted = [PREFIX + name.upper() for name in security.FIELDS]
+        return cls.from_environment({name: source[name] for name in wanted if name in source})
 
     def to_environment(self) -> dict[str, str]:
         """This process's environment with these settings, for a child process."""
@@ -343,6 +377,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "cache_dir": _folder,
     "state_dir": _folder,
     "model_token_file": _folder,
+    **dict.fromkeys((name for name in security.FIELDS if name.endswith("_file")), _folder),
     "media": _yes_or_no,
     "media_allow_private": _yes_or_no,
     "media_schemes": _words,
@@ -362,7 +397,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     ),
     **dict.fromkeys(
         (
-            "session_timeout", "transaction_timeout", "batch_limit", "probe_limit", "expire_interval",
+            "session_timeout", "transaction_timeout", "batch_limit", "probe_limit", "pack_check_limit", "expire_interval",
             "connect_timeout", "stop_timeout", "linger", "model_timeout", "media_bank_reload", "media_cache_seconds",
             "media_load_timeout", "media_examine_timeout",
         ),

@@ -14,11 +14,10 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import uvloop
 from faust.types import TP
 
 from worker import app as apps
-from worker import heap, logs
+from worker import heap, logs, security
 from worker.adapters import kafka
 from worker.admin import check_topics
 from worker.cluster import BrokerUnreachable, ClusterError
@@ -26,9 +25,11 @@ from worker.engine.records import Judged
 from worker.engine.store import StoreError
 from worker.health import Health
 from worker.http import Endpoint, PortError
+from worker.loop import Loop
 from worker.metrics import Metrics, new_registry
 from worker.ports import FencedError, Publisher
 from worker.settings import Guarantee, Settings, SettingsError
+from worker.tls import CredentialError
 from worker.transactions import AcknowledgedPublisher, TransactionalPublisher, begin_sooner
 from worker.transport import never_create_topics
 
@@ -90,6 +91,7 @@ def serve(settings: Settings, prepare: Callable[[], Callable[[Metrics, Health], 
             settings.broker,
             settings.topic_prefix,
             statements=settings.statements,
+            client_options=security.for_kafka_python(settings),
             timeout_seconds=settings.connect_timeout,
         )
         if problems:
@@ -103,12 +105,12 @@ def serve(settings: Settings, prepare: Callable[[], Callable[[Metrics, Health], 
         metrics.watch(health)
         with Endpoint(registry, health, host=settings.http_host, port=settings.http_port) as endpoint:
             log.info("metrics and health", extra={"url": endpoint.url})
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            with asyncio.Runner(loop_factory=Loop) as runner:
                 return runner.run(make_shell(metrics, health).run())
     except BrokerUnreachable as error:
         log.error("%s", error)
         return EXIT_UNREACHABLE
-    except (ClusterError, PortError, SettingsError, StartError) as error:
+    except (ClusterError, CredentialError, PortError, SettingsError, StartError) as error:
         log.error("%s", error)
         return EXIT_USAGE
     except KeyboardInterrupt:

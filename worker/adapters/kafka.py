@@ -8,6 +8,8 @@ import aiokafka
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import UnknownTopicOrPartitionError
 
+from worker import security
+
 if TYPE_CHECKING:
     from worker.settings import Settings
 
@@ -17,6 +19,7 @@ def connection(settings: Settings) -> dict[str, Any]:
     return {
         "bootstrap_servers": [address.strip() for address in settings.broker.split(",")],
         "client_id": settings.client_id(),
+        **security.for_aiokafka(settings),
     }
 
 

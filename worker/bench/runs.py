@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from worker.admin import create_topics
+from worker.bench import switching
 from worker.cluster import connect
 from worker.demo.stage import Stage, StageError, free_port, stop
 
@@ -32,6 +33,7 @@ PARTS = (
     "state",
     "restore",
     "media",
+    "switch",
     "examining",
     "recall",
 )
@@ -167,6 +169,11 @@ def run(plan: Plan, broker: str | None, folder: Path, say: Say) -> Iterator[Row]
                 yield _with_uncertain(plan, bootstrap, f"{prefix}{share:g}.", share, folder, say)
             if "media" in plan.parts:
                 yield from _beside_media(plan, bootstrap, prefix, folder, say)
+            if "switch" in plan.parts:
+                say("switch: a pack is published in the middle of an even load")
+                yield _row(
+                    "switch", switching.measure(bootstrap, prefix, plan.policies, plan.cache_dir, folder)
+                )
             if "restore" in plan.parts:
                 count = max(plan.accounts, _RESTORED_ACCOUNTS)
                 say(f"restore of {count:,} accounts")

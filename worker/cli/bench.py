@@ -16,6 +16,7 @@ from worker.cli.errors import BAD_USAGE, UNREACHABLE, VIOLATION_OR_FAILED, Comma
 from worker.cli.options import AsJson, OwnBroker, Policies
 from worker.cli.output import emit_json, emit_table, say
 from worker.cli.packs import load, pattern_cache
+from worker.cli.settings import client_options
 from worker.cluster import BrokerUnreachable, ClusterError
 from worker.demo.stage import StageError, interruptible
 from worker.embedded import EmbeddedKafkaError
@@ -57,12 +58,17 @@ def bench(
     All read the same posts of 300 bytes from the same topic. Figures compare only within one run: the
     broker, the feeders and the worker share this machine.
     """
+    if client_options():
+        raise CommandError(
+            "MODERATOR_SECURITY_PROTOCOL: the benchmark speaks to a broker without TLS and SASL only",
+            hint="Unset it; name a plaintext listener with --broker, or leave --broker out.",
+        )
     parts = tuple(part.strip() for part in only.split(",") if part.strip())
     if unknown := sorted(set(parts) - set(PARTS)) or not parts:
         raise CommandError(
             f"--only {only}: {unknown or 'nothing'} to run", hint=f"Parts: {', '.join(PARTS)}."
         )
-    if {"core", "lists", "full", "models", "state", "restore", "media"} & set(parts):
+    if {"core", "lists", "full", "models", "state", "restore", "media", "switch"} & set(parts):
         load(
             policies
         )  # compiles the patterns into the cache, and says what is wrong with a pack before anything starts

@@ -14,6 +14,7 @@ from worker.cli.operating import As, DecidedAt, DryRun, PerSecond, Yes, confirme
 from worker.cli.operating import time_given as read_time
 from worker.cli.options import AsJson, Broker, TopicPrefix
 from worker.cli.output import emit_json, emit_table, say
+from worker.cli.settings import client_options
 from worker.cluster import BrokerUnreachable, ClusterError
 from worker.engine.policy import POLICY_IDS
 from worker.held import TOPIC, Group, Held, grouped, open_items
@@ -194,7 +195,7 @@ def _decide(
 def _held(broker: str, topic_prefix: str, policy: str | None, kind: str | None) -> list[Held]:
     _check(policy, kind)
     try:
-        with reader(broker, [TOPIC], topic_prefix) as topic:
+        with reader(broker, [TOPIC], topic_prefix, client_options=client_options()) as topic:
             items = open_items(topic.everything(), _complain)
     except BrokerUnreachable as error:
         raise CommandError(str(error), code=UNREACHABLE) from error

@@ -18,6 +18,7 @@ from worker.cli.errors import UNREACHABLE, CommandError
 from worker.cli.operating import DryRun, PerSecond, Yes, confirmed, send_records, time_given
 from worker.cli.options import AsJson, Broker, TopicPrefix
 from worker.cli.output import emit_json, emit_table, printable, say, stdout
+from worker.cli.settings import client_options
 from worker.cluster import BrokerUnreachable, ClusterError
 from worker.engine.records import Record
 from worker.reading import TopicReader, reader
@@ -213,7 +214,7 @@ def replay(
 @contextmanager
 def _topic(broker: str, topic_prefix: str) -> Iterator[TopicReader]:
     try:
-        with reader(broker, ["dead-letter"], topic_prefix) as topic:
+        with reader(broker, ["dead-letter"], topic_prefix, client_options=client_options()) as topic:
             yield topic
     except BrokerUnreachable as error:
         raise CommandError(str(error), code=UNREACHABLE) from error

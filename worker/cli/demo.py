@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -13,6 +13,7 @@ from rich.text import Text
 from worker.cli.errors import BAD_USAGE, UNREACHABLE, VIOLATION_OR_FAILED, CommandError
 from worker.cli.options import AsJson, OwnBroker, Policies
 from worker.cli.output import emit_json, emit_table, say, stderr, stdout
+from worker.cli.settings import client_options
 from worker.cluster import BrokerUnreachable, ClusterError
 from worker.demo.show import Finding, Plan, show, stream_only
 from worker.demo.stage import StageError, interruptible
@@ -80,7 +81,7 @@ def demo(
             prefix = topic_prefix if topic_prefix is not None else "demo." if broker is not None else ""
             view: View = LiveView(console) if console.is_terminal else PlainView(console)
             with view:
-                finding = show(Plan(broker, prefix, out, rate, policies), view)
+                finding = show(Plan(broker, prefix, out, rate, policies, _security(broker)), view)
     except (EmbeddedKafkaError, BrokerUnreachable) as error:
         raise CommandError(str(error), code=UNREACHABLE) from error
     except ClusterError as error:
@@ -103,11 +104,24 @@ def _stream(
         raise CommandError(
             "--no-worker needs --broker HOST:PORT", hint="It streams to a Kafka whose worker runs elsewhere."
         )
-    sent = stream_only(broker, prefix, 50.0 if rate is None else rate, rounds, PlainView(console))
+    sent = stream_only(
+        broker, prefix, 50.0 if rate is None else rate, rounds, PlainView(console), client_options()
+    )
     if json:
         emit_json({"sent": sent})
     else:
         say(f"{sent:,} records sent")
+
+
+def _security(broker: str | None) -> dict[str, Any]:
+    """TLS and SASL for a broker of one's own; the embedded one has neither."""
+    options = client_options()
+    if options and broker is None:
+        raise CommandError(
+            "MODERATOR_SECURITY_PROTOCOL: the embedded Kafka has no TLS and no SASL",
+            hint="Unset it, or name a broker of yours: --broker HOST:PORT.",
+        )
+    return options
 
 
 def _summary(finding: Finding, out: Path, *, json: bool) -> None:

@@ -17,6 +17,7 @@ from worker.cli.marking import mark, underline
 from worker.cli.options import AsJson, OwnBroker, Policies, TopicPrefix
 from worker.cli.output import emit_json, say, stdout
 from worker.cli.packs import load
+from worker.cli.settings import client_options
 from worker.cluster import BrokerUnreachable, ClusterError
 from worker.engine.explaining import Change, Explanation, PolicyExplanation
 from worker.engine.explaining import explain as take_apart
@@ -92,7 +93,7 @@ def _from_file(file: str) -> list[bytes]:
 
 def _from_broker(broker: str, prefix: str, limit: int, post_id: str) -> list[bytes]:
     try:
-        with reader(broker, _TOPICS, prefix) as topics:
+        with reader(broker, _TOPICS, prefix, client_options=client_options()) as topics:
             records = topics.latest(limit)
     except BrokerUnreachable as error:
         raise CommandError(str(error), code=UNREACHABLE) from error

@@ -12,6 +12,7 @@ from schemas.base import format_time, parse_time
 from schemas.reviews import Review
 from worker.cli.errors import UNREACHABLE, CommandError
 from worker.cli.output import say
+from worker.cli.settings import client_options
 from worker.cluster import BrokerUnreachable, ClusterError
 from worker.operator_reviews import BadName, as_sent, reviewer
 from worker.sending import NotAllSent, Sent, send_in_order
@@ -123,7 +124,13 @@ def send_records(
 
     try:
         return send_in_order(
-            broker, records, topic_prefix, total=len(records), per_second=per_second, told=told
+            broker,
+            records,
+            topic_prefix,
+            total=len(records),
+            per_second=per_second,
+            told=told,
+            client_options=client_options(),
         )
     except BrokerUnreachable as error:
         raise CommandError(str(error), code=UNREACHABLE) from error

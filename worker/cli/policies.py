@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from worker.cli import describe
+from worker.cli import describe, releases
 from worker.cli.diff import diff
 from worker.cli.errors import VIOLATION_OR_FAILED, CommandError
 from worker.cli.options import AsJson, Only
@@ -26,11 +26,14 @@ from worker.engine.timelines import TimelineResult, run_timelines
 from worker.engine.tomlfile import PackError
 
 app = typer.Typer(
-    help="Shows, lints, tests and compares policy packs.", no_args_is_help=True, rich_markup_mode=None
+    help="Shows, lints, tests, compares and publishes policy packs.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 app.command("diff")(diff)
 app.command("pages")(pages)
 app.command("print")(print_text)
+releases.add_to(app)
 
 Folder = Annotated[
     Path | None,

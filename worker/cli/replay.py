@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,7 +19,9 @@ from worker.cli.inputs import open_again, open_lines
 from worker.cli.options import AsJson, Policies, StatementsOn
 from worker.cli.output import progress, say
 from worker.cli.packs import load
-from worker.replay import BATCH, Replay, is_recording
+from worker.engine.registry import Pack
+from worker.pack_files import PackFilesError, files_of, pack_sha256
+from worker.replay import BATCH, Replay, UnknownPackError, is_recording
 
 
 class Decisions(StrEnum):
@@ -66,6 +70,15 @@ def replay(
             show_default="each has all of them",
         ),
     ] = None,
+    published: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--published",
+            metavar="FOLDER",
+            help="A pack that the lines may switch to; can be given again.",
+            show_default=False,
+        ),
+    ] = None,
     statements: StatementsOn = False,
     policies: Policies = None,
     json: AsJson = False,  # every command takes it; this one always writes JSON
@@ -91,9 +104,16 @@ def replay(
             statements=statements,
             loop=not (recorded or _is_recording(source)),
             partitions=partitions,
+            packs=_by_sha256(pack, *map(load, published or ())),
         )
         started = time.perf_counter()
-        _run(run, source, end, write)
+        try:
+            _run(run, source, end, write)
+        except UnknownPackError as error:
+            raise CommandError(
+                f"the lines switch to a pack with the SHA-256 {error}",
+                hint="Give its folder: --published FOLDER. What was written so far stands.",
+            ) from error
     sys.stdout.buffer.flush()
     if sys.stderr.isatty():
         seconds = max(time.perf_counter() - started, 1e-9)
@@ -101,6 +121,15 @@ def replay(
         say(f"{run.records:,} records in {seconds:.1f} s, {run.records / seconds:,.0f} a second; {counts}")
     if run.bad_lines:
         say(f"{run.bad_lines} of {run.records} lines were no record; look for them in dead-letter")
+
+
+def _by_sha256(*packs: Pack) -> dict[str, Pack]:
+    """Packs by their SHA-256, also by that under which they are published: without the code of rules."""
+    found = {pack.sha256: pack for pack in packs}
+    for pack in packs:
+        with suppress(PackFilesError):
+            found[pack_sha256([file for file, _ in files_of(pack.folder)])] = pack
+    return found
 
 
 def _is_recording(source: str) -> bool:

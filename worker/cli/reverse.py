@@ -17,6 +17,7 @@ from worker.cli.inputs import open_lines
 from worker.cli.operating import As, DecidedAt, DryRun, PerSecond, Yes, decided_at, decider, send, time_given
 from worker.cli.options import AsJson, TopicPrefix
 from worker.cli.output import emit_json, emit_table, printable, say
+from worker.cli.settings import client_options
 from worker.cluster import BrokerUnreachable, ClusterError
 from worker.operator_reviews import reversal
 from worker.reading import reader
@@ -155,7 +156,7 @@ def _read_file(standing: Standing, file: str) -> None:
 def _read_state(standing: Standing, broker: str, prefix: str) -> None:
     # Not from the enforcement topics: those forget after a month, and an action may stand for years.
     try:
-        with reader(broker, ["state"], prefix) as topic:
+        with reader(broker, ["state"], prefix, client_options=client_options()) as topic:
             for record in topic.everything():
                 standing.state(record)
     except BrokerUnreachable as error:

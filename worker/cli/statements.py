@@ -15,6 +15,7 @@ from worker.cli.errors import BAD_USAGE, UNREACHABLE, CommandError
 from worker.cli.inputs import open_lines
 from worker.cli.options import AsJson, TopicPrefix
 from worker.cli.output import emit_json, say
+from worker.cli.settings import client_options
 from worker.cluster import BrokerUnreachable, ClusterError
 from worker.filing import BadStatementError, Filing
 from worker.reading import reader
@@ -129,7 +130,9 @@ def _values(broker: str | None, prefix: str, file: str | None) -> Iterator[tuple
     """The values with their places: `line 7`, or `statements 0:7` (partition and offset)."""
     if file is None:
         try:
-            with reader(broker or "127.0.0.1:9092", [TOPIC], prefix) as topic:
+            with reader(
+                broker or "127.0.0.1:9092", [TOPIC], prefix, client_options=client_options()
+            ) as topic:
                 for record in topic.everything():
                     yield f"{TOPIC} {record.partition}:{record.offset}", record.value
         except BrokerUnreachable as error:

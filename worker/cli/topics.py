@@ -11,6 +11,7 @@ from worker.admin import Problem, check_topics, create_topics
 from worker.cli.errors import BAD_USAGE, UNREACHABLE, CommandError
 from worker.cli.options import AsJson, Broker, TopicPrefix
 from worker.cli.output import emit_json, say, stdout
+from worker.cli.settings import client_options
 from worker.cluster import BrokerUnreachable, ClusterError
 
 app = typer.Typer(
@@ -39,7 +40,9 @@ def create(
 ) -> None:
     """Makes the topics that do not exist yet and checks all of them; safe to repeat."""
     try:
-        report = create_topics(broker, topic_prefix, partitions, replication_factor)
+        report = create_topics(
+            broker, topic_prefix, partitions, replication_factor, client_options=client_options()
+        )
     except BrokerUnreachable as error:
         raise CommandError(str(error), code=UNREACHABLE) from error
     except ClusterError as error:
@@ -78,7 +81,7 @@ def check(
 ) -> None:
     """Checks that all topics are there, with equal partition counts and the right settings. Exit code 2 when not."""
     try:
-        problems = check_topics(broker, topic_prefix, partitions=partitions)
+        problems = check_topics(broker, topic_prefix, partitions=partitions, client_options=client_options())
     except BrokerUnreachable as error:
         raise CommandError(str(error), code=UNREACHABLE) from error
     except ClusterError as error:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import itertools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ class Plan:
     out: Path
     rate: float
     policies: Path | None = None
+    client_options: Mapping[str, Any] = field(default_factory=dict)  # of TLS and SASL
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def show(plan: Plan, view: View) -> Finding:
     plan.out.mkdir(parents=True, exist_ok=True)
     with _kafka(plan, view) as bootstrap:
         view.step(f"Making the topics on {bootstrap}")
-        report = create_topics(bootstrap, plan.prefix, PARTITIONS)
+        report = create_topics(bootstrap, plan.prefix, PARTITIONS, client_options=plan.client_options)
         if report.problems:
             raise StageError("the topics are not as they must be:\n" + "\n".join(map(str, report.problems)))
         view.step("Starting a worker, exactly-once (the first time compiles its policies' expressions)")
@@ -73,7 +74,9 @@ def show(plan: Plan, view: View) -> Finding:
         ) as stage:
             view.step(f"The worker is ready; metrics at {stage.metrics_url}")
             with (
-                reader(bootstrap, OUTPUTS, plan.prefix, from_end=True) as topics,
+                reader(
+                    bootstrap, OUTPUTS, plan.prefix, from_end=True, client_options=plan.client_options
+                ) as topics,
                 OutputFiles(plan.out) as files,
             ):
                 return _stream(plan, stage, topics, files, view)
@@ -97,7 +100,7 @@ def _stream(plan: Plan, stage: Stage, topics: TopicReader, files: OutputFiles, v
     people = People()
     everything = samples()
     started = time.monotonic()
-    with _producer(stage.bootstrap) as producer:
+    with _producer(stage.bootstrap, plan.client_options) as producer:
         scene = _Scene(plan, stage, topics, files, view, producer, people)
         scene.play(everything, lambda sample: sample.value(datetime.now(UTC), suffix), suffix)
         for what, make in (
@@ -200,11 +203,13 @@ class _Pace:
 
 
 @contextmanager
-def _producer(bootstrap: str) -> Iterator[Any]:
+def _producer(bootstrap: str, client_options: Mapping[str, Any]) -> Iterator[Any]:
     from kafka import KafkaProducer
 
     # kafka-python's own partitioner is murmur2, as the contract wants it.
-    producer = KafkaProducer(bootstrap_servers=bootstrap.split(","), linger_ms=5, acks="all")
+    producer = KafkaProducer(
+        bootstrap_servers=bootstrap.split(","), linger_ms=5, acks="all", **client_options
+    )
     try:
         yield producer
     finally:
@@ -225,7 +230,14 @@ def _send(producer: Any, prefix: str, sample: Sample, value: bytes | None, suffi
     producer.send(prefix + sample.topic, key=sample.key, value=value).add_callback(noted)
 
 
-def stream_only(broker: str, prefix: str, rate: float, rounds: int | None, view: View) -> int:
+def stream_only(
+    broker: str,
+    prefix: str,
+    rate: float,
+    rounds: int | None,
+    view: View,
+    client_options: Mapping[str, Any],
+) -> int:
     """Sends the bundled records again and again (or so many rounds), under new ids; returns how many were sent.
 
     For a worker that runs elsewhere. Ends with KeyboardInterrupt when there is no number of rounds.
@@ -233,11 +245,11 @@ def stream_only(broker: str, prefix: str, rate: float, rounds: int | None, view:
     Raises:
         BrokerUnreachable, ClusterError: the broker or its topics cannot be used.
     """
-    with reader(broker, TOPICS, prefix):
+    with reader(broker, TOPICS, prefix, client_options=client_options):
         pass  # says in words when the broker or a topic is not there
     everything = samples()
     sent = 0
-    with _producer(broker) as producer:
+    with _producer(broker, client_options) as producer:
         started = time.monotonic()
         for number in itertools.count(1) if rounds is None else range(1, rounds + 1):
             suffix = f"-{int(time.time())}"

@@ -117,14 +117,26 @@ def _wait_until_ready(stage: Stage, port: int, wait: Callable[[float], None]) ->
     deadline = time.monotonic() + _READY_SECONDS
     while time.monotonic() < deadline:
         stage.check()
-        with (
-            contextlib.suppress(OSError, urllib.error.URLError),
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1) as answer,
-        ):
-            if answer.status == 200:
-                return
+        if _listens(stage) and _is_ready(port):
+            return
         wait(0.1)
     raise StageError(f"the worker was not ready within {_READY_SECONDS:g} s{_last_words(stage.worker_log)}")
+
+
+def _listens(stage: Stage) -> bool:
+    """Whether our worker says that the port is its own; till then somebody else's may answer there."""
+    assert stage.worker_log is not None
+    assert stage.metrics_url is not None
+    return stage.metrics_url in stage.worker_log.read_text(encoding="utf-8", errors="replace")
+
+
+def _is_ready(port: int) -> bool:
+    with (
+        contextlib.suppress(OSError, urllib.error.URLError),
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1) as answer,
+    ):
+        return bool(answer.status == 200)
+    return False
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

@@ -43,6 +43,10 @@ class EmbeddedKafka:
             embedded broker's before. None: a temporary folder that `stop` removes.
         port: the clients' port; None for a free one. `restart` keeps it.
         config: Kafka broker settings on top of ours, for example `{"message.max.bytes": "4194304"}`.
+        listeners: further listeners, the security protocol by the name; `address` tells where they are. What
+            they need (`listener.name.<name>.…`) belongs into `config`.
+        format_options: further options of the command that formats the disk, as
+            `--add-scram=SCRAM-SHA-256=[name=ann,password=…]`.
         heap_megabytes: the Java heap's upper bound; the process takes about 150 MB more.
         start_timeout_seconds: how long the broker may take to answer a client.
         cache_directory: where the jars are kept; None for `user_cache_directory()`.
@@ -57,6 +61,8 @@ class EmbeddedKafka:
         port: int | None = None,
         config: Mapping[str, str] | None = None,
         *,
+        listeners: Mapping[str, str] | None = None,
+        format_options: Sequence[str] = (),
         heap_megabytes: int = 512,
         start_timeout_seconds: float = 60.0,
         cache_directory: Path | None = None,
@@ -69,6 +75,9 @@ class EmbeddedKafka:
         self._port = port
         self._controller_port: int | None = None
         self._config = dict(config or {})
+        self._protocols = dict(listeners or {})
+        self._listeners: dict[str, tuple[str, int]] = {}
+        self._format_options = tuple(format_options)
         self._heap_megabytes = heap_megabytes
         self._start_timeout_seconds = start_timeout_seconds
         self._cache_directory = cache_directory or user_cache_directory()
@@ -102,6 +111,17 @@ class EmbeddedKafka:
             msg = "the embedded Kafka has no address before it is started: use it in a with statement"
             raise EmbeddedKafkaError(msg)
         return f"{HOST}:{self._port}"
+
+    def address(self, listener: str) -> str:
+        """Where a further listener is, "127.0.0.1:PORT"; the same after `restart`.
+
+        Raises:
+            EmbeddedKafkaError: there is no listener of that name, or the broker was never started.
+        """
+        if listener not in self._listeners:
+            msg = f"the embedded Kafka has no listener {listener} yet"
+            raise EmbeddedKafkaError(msg)
+        return f"{HOST}:{self._listeners[listener][1]}"
 
     @property
     def data_dir(self) -> Path:
@@ -193,7 +213,9 @@ class EmbeddedKafka:
         (folder / "tmp").mkdir(parents=True, exist_ok=True)
         self._port = self._port or free_port()
         self._controller_port = self._controller_port or free_port()
-        text = broker_properties(folder, self._port, self._controller_port, self._config)
+        for name, protocol in self._protocols.items():
+            self._listeners.setdefault(name, (protocol, free_port()))
+        text = broker_properties(folder, self._port, self._controller_port, self._config, self._listeners)
         (folder / "server.properties").write_text(text, encoding="ascii")
         (folder / "log4j2.properties").write_text(log_properties(folder), encoding="ascii")
         if not (folder / "log" / "meta.properties").exists():
@@ -204,7 +226,7 @@ class EmbeddedKafka:
         settings = str(self.data_dir / "server.properties")
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         # A cluster id that begins with a dash would be read as an option.
-        arguments = ["format", f"--cluster-id={cluster}", f"--config={settings}"]
+        arguments = ["format", f"--cluster-id={cluster}", f"--config={settings}", *self._format_options]
         # It runs for a second: the optimising compiler would only cost time.
         command = [
             *self._java_command(java, jars, "-XX:TieredStopAtLevel=1"),

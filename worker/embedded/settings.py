@@ -59,16 +59,26 @@ rootLogger.appenderRef.file.ref = file
 """
 
 
-def broker_properties(folder: Path, port: int, controller_port: int, config: Mapping[str, str]) -> str:
+def broker_properties(
+    folder: Path,
+    port: int,
+    controller_port: int,
+    config: Mapping[str, str],
+    listeners: Mapping[str, tuple[str, int]] | None = None,
+) -> str:
     """The text of `server.properties`, ASCII: a small broker on the loopback interface.
 
-    `config` is laid over ours.
+    `config` is laid over ours. `listeners` are further ones: protocol and port by name.
     """
+    further = (listeners or {}).items()
+    own = "".join(f",{name}://{HOST}:{number}" for name, (_, number) in further)
+    protocols = "".join(f",{name}:{protocol}" for name, (protocol, _) in further)
     settings = {
         **_BROKER_CONFIG,
         "controller.quorum.voters": f"1@{HOST}:{controller_port}",
-        "listeners": f"PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller_port}",
-        "advertised.listeners": f"PLAINTEXT://{HOST}:{port}",
+        "listeners": f"PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller_port}{own}",
+        "advertised.listeners": f"PLAINTEXT://{HOST}:{port}{own}",
+        "listener.security.protocol.map": _BROKER_CONFIG["listener.security.protocol.map"] + protocols,
         "log.dirs": str(folder / "log"),
         **config,
     }

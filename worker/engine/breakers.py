@@ -138,6 +138,10 @@ class Breakers:
         self._asks: list[Output] = []
         self._json: list[list[Any]] | None = []
 
+    def adopt(self, policies: Iterable[Policy]) -> None:
+        """Counts for other policies from now on; what was leased stays."""
+        self._policies = {policy.id: policy for policy in policies}
+
     def allow(self, policy: Policy, kind: str, now: int) -> bool:
         """Takes one action from the leases of its day and its minute, or says that one of them is spent."""
         self._json = None

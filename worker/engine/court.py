@@ -27,14 +27,17 @@ from worker.signals.view import Signals
 class Court:
     """Judges subjects by the rules of a pack. `publish_all` publishes clear decisions too.
 
+    `role` is what the pack is while another is tried: its verdicts are then counted by it as well.
+
     `failing` says whether each policy's rule failed when it was last asked.
     """
 
-    def __init__(self, desk: Desk, telling: Telling, publish_all: bool) -> None:
+    def __init__(self, desk: Desk, telling: Telling, publish_all: bool, role: str | None = None) -> None:
         self.failing: dict[str, bool] = {}
         self._desk = desk
         self._telling = telling
         self._publish_all = publish_all
+        self._role = role
         self._silences: dict[tuple[str, str | None, bool], int] = {}
 
     def rule(
@@ -159,6 +162,10 @@ class Court:
         for judgement in judgements:
             policy = judgement.loaded.policy
             judged.count("moderator_verdicts_total", policy.id, policy.status, judgement.outcome, by=times)
+            if self._role is not None:
+                judged.count(
+                    "moderator_rollout_verdicts_total", self._role, policy.id, judgement.outcome, by=times
+                )
             if judgement.outcome == "failed":
                 judged.count("moderator_rule_failures_total", policy.id, by=times)
                 self.failing[policy.id] = True

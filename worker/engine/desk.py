@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from worker.engine.breakers import Breakers
 from worker.engine.chain import Chain
+from worker.engine.erasures import Erasures
 from worker.engine.ids import partition_of
 from worker.engine.ledger import Ledger
 from worker.engine.publishing import Publishing
@@ -15,6 +16,18 @@ from worker.engine.state import Account, Accounts
 from worker.engine.times import EPOCH
 
 _MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(slots=True)
+class Memory:
+    """What one partition remembers, whatever pack judges. `partitions` is as in `Desk`."""
+
+    partition: int
+    partitions: int | None
+    accounts: Accounts
+    ledger: Ledger
+    breakers: Breakers
+    erasures: Erasures
 
 
 @dataclass(slots=True)

@@ -19,7 +19,7 @@ ACCOUNT_OF = {
     "media.signals": "account_id",
     "findings": "account_id",
 }
-OF_PARTITION = "cap:"
+OF_PARTITION = ("cap:", "pack:")
 """Features of which what follows is told to a partition, by its number, and to no account."""
 
 

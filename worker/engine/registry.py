@@ -7,11 +7,11 @@ import importlib
 import importlib.util
 import sys
 import traceback
-from collections.abc import Collection, Sequence, Set
+from collections.abc import Collection, Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date
 from difflib import get_close_matches
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -280,9 +280,16 @@ def _line_of_error(file: Path, error: BaseException) -> int | None:
 
 
 def _sha256(root: Path) -> str:
-    """One hash over the relative path and content of every file of the pack, in path order."""
+    """The hash of the pack in a folder."""
+    files = (p for p in root.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+    return sha256_of_files(
+        (file.relative_to(root).as_posix(), hashlib.sha256(file.read_bytes()).hexdigest()) for file in files
+    )
+
+
+def sha256_of_files(files: Iterable[tuple[str, str]]) -> str:
+    """One hash over the relative path and the SHA-256 of every file of a pack, whatever their order."""
     total = hashlib.sha256()
-    for file in sorted(p for p in root.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
-        content = hashlib.sha256(file.read_bytes()).hexdigest()
-        total.update(f"{file.relative_to(root).as_posix()}\0{content}\n".encode())
+    for path, content in sorted(files, key=lambda file: PurePosixPath(file[0])):
+        total.update(f"{path}\0{content}\n".encode())
     return total.hexdigest()

@@ -53,7 +53,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
     """A cluster that holds the queue of this module and takes every review."""
 
     @contextmanager
-    def reader(bootstrap: str, topics: list[str], prefix: str = "") -> Iterator[Any]:
+    def reader(bootstrap: str, topics: list[str], prefix: str = "", **options: Any) -> Iterator[Any]:
         assert topics == ["review.queue"]
 
         class Topic:

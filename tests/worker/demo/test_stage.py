@@ -1,7 +1,11 @@
 from __future__ import annotations
 
-import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import pytest
 
@@ -10,14 +14,32 @@ from worker.admin import create_topics
 from worker.demo import stage
 
 
+class AlwaysReady(BaseHTTPRequestHandler):
+    """What another worker answers on the port that it took before ours."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@contextmanager
+def somebody_elses_endpoint() -> Iterator[int]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), AlwaysReady) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
 @pytest.mark.kafka
 def test_a_port_that_somebody_takes_meanwhile_is_replaced(
     broker: str, topic_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create_topics(broker, topic_prefix, 1)
     real = stage.free_port
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        taken = other.getsockname()[1]
+    with somebody_elses_endpoint() as taken:
         monkeypatch.setattr(
             stage, "free_port", lambda *, preferred=True: taken if preferred else real(preferred=False)
         )

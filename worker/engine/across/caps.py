@@ -25,10 +25,14 @@ class Caps:
     """
 
     def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        self._policies: dict[str, Policy] = {loaded.policy.id: loaded.policy for loaded in desk.pack.policies}
         self._windows: dict[str, dict[int, dict[int, int]]] = {}  # by feature, window and partition
         self._changed: dict[str, None] = {}
+        self.adopt(desk)
+
+    def adopt(self, desk: Desk) -> None:
+        """Judges by the pack of another desk from now on."""
+        self._desk = desk
+        self._policies: dict[str, Policy] = {loaded.policy.id: loaded.policy for loaded in desk.pack.policies}
 
     def restore(self, feature: str, value: bytes | None) -> None:
         """Takes one `f:` record."""

@@ -18,6 +18,10 @@ SHARED = {"fp": 60_000, "domain": 10_000, "device": 20_000, "network": 10_000}
 class Kind(Protocol):
     """What judges the observations of one kind of feature, and keeps their `f:` records."""
 
+    def adopt(self, desk: Desk) -> None:
+        """Judges by the pack of another desk from now on; what is remembered stays."""
+        ...
+
     def restore(self, feature: str, value: bytes | None) -> None:
         """Takes one `f:` record of this kind; None is a tombstone."""
         ...
@@ -39,6 +43,11 @@ class Features:
         self._kinds: dict[str, Kind] = {name: Sharing(desk, limit) for name, limit in SHARED.items()}
         self._kinds["cap"] = Caps(desk)
         self._kinds["reporter"] = Reporters(desk)
+
+    def adopt(self, desk: Desk) -> None:
+        """Judges by the pack of another desk from now on; what is remembered stays."""
+        for kind in self._kinds.values():
+            kind.adopt(desk)
 
     def restore(self, feature: str, value: bytes | None) -> None:
         """Takes one `f:` record."""

@@ -126,8 +126,12 @@ class Reporters:
     """Judges the observations of reporters, and keeps their `f:` records; a `Kind` of `worker.engine.across.features`."""
 
     def __init__(self, desk: Desk, limit: int = REPORTERS) -> None:
-        self._desk = desk
         self._shelf = Shelf(limit, ReporterRecord, ReporterRecord.from_bytes)
+        self.adopt(desk)
+
+    def adopt(self, desk: Desk) -> None:
+        """Answers by another desk from now on; no pack says anything about reporters."""
+        self._desk = desk
 
     def restore(self, feature: str, value: bytes | None) -> None:
         """Takes one `f:` record of a reporter."""

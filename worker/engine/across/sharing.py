@@ -59,8 +59,12 @@ class Sharing:
     """
 
     def __init__(self, desk: Desk, limit: int) -> None:
-        self._desk = desk
         self._shelf: Shelf[Sightings] = Shelf(limit, Sightings, Sightings.from_bytes)
+        self.adopt(desk)
+
+    def adopt(self, desk: Desk) -> None:
+        """Judges by the rows of another desk's pack from now on; what was seen stays."""
+        self._desk = desk
         self._rows: dict[str, list[_Row]] = {}
         self._returns: dict[str, list[tuple[PolicyId, Returns]]] = {}
         self._longest: dict[str, int] = {}  # how long a sighting can matter, in milliseconds

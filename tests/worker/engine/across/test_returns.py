@@ -165,7 +165,7 @@ def test_a_suspension_that_is_reversed_is_lifted(story: Story) -> None:
         {**action, "operation": "reverse", "reverses": action["action_id"], "decided_at": at(5)}
     )
     judged = Judged()
-    judge._telling.suspension(reverse, judge.accounts.get("old"), judged)
+    judge._base.telling.suspension(reverse, judge.accounts.get("old"), judged)
     assert len(judged.outputs) == 2
     for output in judged.outputs:
         story.exchange.send("observations", output.key.decode(), output.value or b"")
