@@ -8,9 +8,7 @@ import pytest
 
 from tests.kafka.campaign import Plan, run
 
-# Rarely, on a busy machine, kafka-python's close leaves a socket to the garbage collector.
-_LEAK = "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"
-pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.filterwarnings(_LEAK)]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 
 def test_faults_in_a_row_lose_and_repeat_nothing(broker: str, tmp_path: Path) -> None:

@@ -10,9 +10,7 @@ import pytest
 from tests.kafka.scene import Scene
 from worker.embedded import EmbeddedKafka
 
-# kafka-python leaves the sockets of connections that were refused to the garbage collector.
-_LEAK = "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"
-pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.filterwarnings(_LEAK)]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 
 def test_a_broker_killed_under_load_and_started_again_loses_and_repeats_nothing(tmp_path: Path) -> None:

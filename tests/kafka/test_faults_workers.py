@@ -13,9 +13,7 @@ import pytest
 from tests.kafka.scene import Scene
 from worker.watchdog import EXIT_CODE as WATCHDOG_EXIT
 
-# Rarely, on a busy machine, kafka-python's close leaves a socket to the garbage collector.
-_LEAK = "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"
-pytestmark = [pytest.mark.kafka, pytest.mark.filterwarnings(_LEAK)]
+pytestmark = pytest.mark.kafka
 
 KILLED = -9
 FENCED = 1

@@ -24,9 +24,7 @@ from tests.kafka.workers import Workers
 from worker.admin import create_topics
 from worker.embedded import prepare_fast_start
 
-# Rarely, on a busy machine, kafka-python's close leaves a socket to the garbage collector.
-_LEAK = "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"
-pytestmark = [pytest.mark.kafka, pytest.mark.filterwarnings(_LEAK)]
+pytestmark = pytest.mark.kafka
 
 _ROOT = Path(__file__).parents[2]
 _POSTS = 300
