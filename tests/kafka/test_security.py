@@ -25,6 +25,8 @@ from worker.admin import create_topics
 from worker.embedded import prepare_fast_start
 
 pytestmark = pytest.mark.kafka
+# Half a minute or more of every run otherwise, for what differs in little from the tests beside it.
+_slow = pytest.mark.slow
 
 _ROOT = Path(__file__).parents[2]
 _POSTS = 300
@@ -87,7 +89,10 @@ def judges_exactly_once(
     return logged
 
 
-@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN"])
+@pytest.mark.parametrize(
+    "mechanism",
+    ["SCRAM-SHA-512", pytest.param("SCRAM-SHA-256", marks=_slow), pytest.param("PLAIN", marks=_slow)],
+)
 def test_a_worker_logs_in_by_password_over_tls(
     secured: SecureBroker, prefix: str, tmp_path: Path, mechanism: str
 ) -> None:
@@ -96,6 +101,7 @@ def test_a_worker_logs_in_by_password_over_tls(
     assert b64encode(PASSWORD.encode()).decode() not in logged
 
 
+@_slow
 def test_a_worker_without_transactions_logs_in_too(
     secured: SecureBroker, prefix: str, tmp_path: Path
 ) -> None:
@@ -209,13 +215,13 @@ def faults(secured: SecureBroker, folder: Path) -> dict[str, tuple[str, dict[str
     "fault",
     [
         "password",
-        "plain password",
-        "token",
+        pytest.param("plain password", marks=_slow),
+        pytest.param("token", marks=_slow),
         "authority",
-        "expired",
+        pytest.param("expired", marks=_slow),
         "no certificate",
         "no TLS there",
-        "no SASL here",
+        pytest.param("no SASL here", marks=_slow),
     ],
 )
 def test_what_is_wrong_is_said_without_a_secret(
@@ -252,6 +258,7 @@ def test_an_endpoint_that_refuses_is_named_without_the_secret(
     assert seen
 
 
+@_slow
 def test_a_brokers_certificate_that_ran_out_is_named(tmp_path: Path) -> None:
     with SecureBroker.run(tmp_path / "old", days=-1) as broker:
         settings = broker.scram()
@@ -261,6 +268,7 @@ def test_a_brokers_certificate_that_ran_out_is_named(tmp_path: Path) -> None:
     assert PASSWORD not in ran.stderr
 
 
+@_slow
 def test_a_new_password_is_taken_without_a_restart(tmp_path: Path) -> None:
     """The broker is killed and comes back, as for a rolling restart; by then name and file have the new password."""
     with SecureBroker.run(tmp_path / "broker") as broker:

@@ -6,6 +6,7 @@ Each runs under the guardian of the embedded broker: if the test run is killed, 
 from __future__ import annotations
 
 import contextlib
+import http.client
 import os
 import signal
 import subprocess
@@ -71,12 +72,13 @@ class WorkerProcess:
         """Status and body of its HTTP endpoint; (0, "") when nobody answers."""
         url = f"http://{HOST}:{self.port}{path}"
         try:
-            with urllib.request.urlopen(url, timeout=timeout_seconds) as response:
-                return response.status, response.read().decode()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read().decode(errors="replace")
-        except OSError:
+            try:
+                response = urllib.request.urlopen(url, timeout=timeout_seconds)
+            except urllib.error.HTTPError as error:
+                response = error
+            with response:
+                return int(response.status or 0), response.read().decode(errors="replace")
+        except (OSError, http.client.HTTPException):  # killed while it answered is no answer either
             return 0, ""
 
     def is_ready(self) -> bool:
